@@ -1,0 +1,64 @@
+/**
+ * The signature of a hardware wallet over a statement: EIP-191 personal_sign by an Ethereum key.
+ * README.md, "Device signature". Verification only; the key is in the device.
+ */
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { keccak_256 } from "@noble/hashes/sha3.js";
+import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import * as v from "valibot";
+import { Fault } from "./error.ts";
+
+/** `0x`, then r, s and v (1b or 1c): 65 bytes in lower-case hex. Low s only, as EIP-2 asks. */
+export const DeviceSignatureSchema = v.pipe(
+  v.string(),
+  v.regex(/^0x[0-9a-f]{128}1[bc]$/, "a device signature is 0x, r, s and 1b or 1c"),
+);
+
+/** An Ethereum address in EIP-55 spelling: 42 characters. */
+export const EthereumAddressSchema = v.pipe(
+  v.string(),
+  v.regex(/^0x[0-9a-fA-F]{40}$/, "an address is 0x and 40 hex digits"),
+  v.check((address) => checksumAddress(address) === address, "the address must have its EIP-55 checksum"),
+);
+
+/** EIP-55 spelling of `0x` and 40 hex digits in any case. */
+export function checksumAddress(address: string): string {
+  const digits = address.slice(2).toLowerCase();
+  const hash = bytesToHex(keccak_256(utf8ToBytes(digits)));
+  return `0x${digits
+    .split("")
+    .map((digit, at) => (Number.parseInt(hash[at] ?? "0", 16) >= 8 ? digit.toUpperCase() : digit))
+    .join("")}`;
+}
+
+/** Address of an uncompressed secp256k1 public key (65 bytes). */
+export function addressOfPublicKey(publicKey: Uint8Array): string {
+  return checksumAddress(`0x${bytesToHex(keccak_256(publicKey.subarray(1)).subarray(12))}`);
+}
+
+/** keccak256 of the EIP-191 version 0x45 form of a text. 32 bytes. */
+export function personalMessageHash(text: string): Uint8Array {
+  const bytes = utf8ToBytes(text);
+  return keccak_256(concatBytes(utf8ToBytes(`\x19Ethereum Signed Message:\n${bytes.length}`), bytes));
+}
+
+/**
+ * The address whose key signed `statement`.
+ * @throws Fault ERR_APPROVAL_SIGNATURE where the signature is malformed, has a high s or recovers to nothing.
+ */
+export function recoverSigner(statement: string, signature: string): string {
+  if (!v.is(DeviceSignatureSchema, signature)) throw badSignature();
+  const bytes = hexToBytes(signature.slice(2));
+  try {
+    const parsed = secp256k1.Signature.fromBytes(bytes.subarray(0, 64), "compact");
+    if (parsed.hasHighS()) throw badSignature();
+    const recovered = parsed.addRecoveryBit((bytes[64] ?? 0) - 27).recoverPublicKey(personalMessageHash(statement));
+    return addressOfPublicKey(recovered.toBytes(false));
+  } catch {
+    throw badSignature();
+  }
+}
+
+function badSignature(): Fault {
+  return new Fault("ERR_APPROVAL_SIGNATURE", "The device's signature does not verify; sign again on the device.");
+}
