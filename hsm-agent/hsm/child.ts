@@ -1,0 +1,81 @@
+/**
+ * The HSM child process: answers the owner's commands over the fork's channel, and dies with it.
+ *
+ * A process of its own, because a native call that hangs cannot be ended in a thread. The PIN comes in a message, never in the
+ * arguments or the environment, which other processes can read. Decides nothing and logs nothing.
+ */
+
+import * as v from "valibot";
+import { Fault } from "../../protocol/error.ts";
+import { type Module, openModule } from "./pkcs11.ts";
+import { Pool } from "./pool.ts";
+import { type Answer, type Command, ENVELOPE, type Reply } from "./wire.ts";
+
+// Ctrl-C and a service manager's stop reach the whole process group: the parent decides when the HSM is let go.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+
+// The parent is gone. Not process.exit: it would wait for a native call that hangs.
+process.on("disconnect", die);
+
+let module: Module | undefined;
+let pool: Pool | undefined;
+
+process.on("message", (message) => {
+  // The schema's own words could quote the PIN, so a message that does not fit gets none.
+  const parsed = v.safeParse(ENVELOPE, message);
+  if (!parsed.success) return die();
+  const { id, command } = parsed.output;
+  run(command).then(
+    (value) => reply({ id, ok: true, value }, command.call === "close"),
+    (error: unknown) => {
+      const fault =
+        error instanceof Fault ? error : new Fault("ERR_INTERNAL", "The HSM process made a mistake; please report it.");
+      reply({ id, ok: false, code: fault.code, message: fault.message }, false);
+    },
+  );
+});
+
+async function run(command: Command): Promise<Answer<Command["call"]>> {
+  switch (command.call) {
+    case "open": {
+      if (module !== undefined) throw new Fault("ERR_INTERNAL", "The HSM process was opened twice.");
+      module = openModule(command.module);
+      const { slot: _, ...info } = openPool(module, command);
+      return info;
+    }
+    case "generate":
+      return opened().generate({ curve: command.curve, label: command.label, backup: command.backup });
+    case "find":
+      return opened().find(command.key);
+    case "keys":
+      return opened().list();
+    case "sign":
+      return opened().sign(command.key, command.digest);
+    case "random":
+      return opened().random(command.bytes);
+    case "close":
+      module?.close();
+      return null;
+  }
+}
+
+function openPool(from: Module, command: Extract<Command, { call: "open" }>) {
+  const token = from.findToken(command.token);
+  pool = new Pool(from, token, command.pin, command.sessions);
+  return token;
+}
+
+function opened(): Pool {
+  if (pool === undefined) throw new Fault("ERR_INTERNAL", "The HSM process was not opened.");
+  return pool;
+}
+
+function reply(message: Reply, isLast: boolean): void {
+  process.send?.(message, undefined, {}, (error) => {
+    if (error !== null || isLast) die();
+  });
+}
+
+function die(): void {
+  process.kill(process.pid, "SIGKILL");
+}

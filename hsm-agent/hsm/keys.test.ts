@@ -1,0 +1,257 @@
+/** Keys and sessions against SoftHSM, in this process: what only the child may do otherwise. */
+
+import { randomBytes } from "node:crypto";
+import pkcs11js from "pkcs11js";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { makeSoftHsm, type SoftHsm } from "../../test/softhsm.ts";
+import { decodePoint, findKey, generateKey, listKeyIds } from "./keys.ts";
+import {
+  type Attribute,
+  EC_KEY,
+  type Module,
+  type ObjectHandle,
+  openModule,
+  PRIVATE_KEY,
+  type Session,
+  type Template,
+  type Token,
+} from "./pkcs11.ts";
+import { Pool } from "./pool.ts";
+import { fromRv } from "./rv.ts";
+import type { KeyRequest } from "./wire.ts";
+
+let soft: SoftHsm;
+let module: Module;
+let token: Token;
+let session: Session;
+
+const VAULT: KeyRequest = { curve: "secp256k1", label: "Treasury-1", backup: "none" };
+
+beforeAll(() => {
+  soft = makeSoftHsm();
+  process.env["SOFTHSM2_CONF"] = soft.env.SOFTHSM2_CONF;
+  module = openModule(soft.module);
+  token = module.findToken({ label: soft.tokenLabel });
+  session = module.openSession(token, "read-write");
+  module.login(session, token, soft.pin);
+});
+
+afterAll(() => {
+  module.close();
+  soft.dispose();
+});
+
+const isTrue = (handle: ObjectHandle, attribute: Attribute) => module.read(session, handle, attribute)[0] === 1;
+const find = (id: Buffer) => module.find(session, { CLASS: PRIVATE_KEY, ID: id }, 10);
+
+test("a second login of the same process is a success", () => {
+  expect(() => module.login(session, token, soft.pin)).not.toThrow();
+});
+
+test.each(["P-256", "secp256k1"] as const)("a %s key has every attribute that its template says", async (curve) => {
+  const id = randomBytes(16);
+  const { key, handle } = await generateKey(module, session, id, { curve, label: "x", backup: "none" });
+  expect(key).toMatchObject({ id: id.toString("hex"), curve, label: "x", backup: "none" });
+  expect(key.publicKey).toHaveLength(65);
+  const yes = ["TOKEN", "PRIVATE", "SENSITIVE", "SIGN", "LOCAL", "ALWAYS_SENSITIVE", "NEVER_EXTRACTABLE"] as const;
+  for (const attribute of yes) expect([attribute, isTrue(handle, attribute)]).toEqual([attribute, true]);
+  const no = ["EXTRACTABLE", "DERIVE", "DECRYPT", "UNWRAP", "MODIFIABLE", "COPYABLE"] as const;
+  for (const attribute of no) expect([attribute, isTrue(handle, attribute)]).toEqual([attribute, false]);
+  expect((await findKey(module, session, key.id)).key).toEqual(key);
+});
+
+test("a wrappable key says so, and no key that the agent can make wraps it", async () => {
+  const { key, handle } = await generateKey(module, session, randomBytes(16), { ...VAULT, backup: "wrap" });
+  expect(key.backup).toBe("wrap");
+  expect(isTrue(handle, "EXTRACTABLE")).toBe(true);
+  expect(isTrue(handle, "WRAP_WITH_TRUSTED")).toBe(true);
+  const raw = new pkcs11js.PKCS11();
+  raw.load(soft.module);
+  const aes = raw.C_GenerateKey(session, { mechanism: pkcs11js.CKM_AES_KEY_GEN }, [
+    { type: pkcs11js.CKA_TOKEN, value: false },
+    { type: pkcs11js.CKA_VALUE_LEN, value: 32 },
+    { type: pkcs11js.CKA_WRAP, value: true },
+  ]);
+  const wrap = () => raw.C_WrapKey(session, { mechanism: 0x210a }, aes, handle, Buffer.alloc(512));
+  expect(wrap).toThrow("CKR_KEY_NOT_WRAPPABLE");
+});
+
+test("two keys with one id are an error, and neither is taken", async () => {
+  const id = randomBytes(16);
+  await generateKey(module, session, id, VAULT);
+  await generateKey(module, session, id, VAULT);
+  await expect(findKey(module, session, id.toString("hex"))).rejects.toMatchObject({ code: "ERR_HSM_KEY_AMBIGUOUS" });
+});
+
+test("an id that is not there is missing", async () => {
+  await expect(findKey(module, session, "00".repeat(16))).rejects.toMatchObject({ code: "ERR_HSM_KEY_MISSING" });
+});
+
+test.each<[string, Template]>([
+  ["extractable without a trusted key", { SENSITIVE: true, EXTRACTABLE: true, SIGN: true, MODIFIABLE: false }],
+  ["not sensitive", { SENSITIVE: false, EXTRACTABLE: false, SIGN: true, MODIFIABLE: false }],
+  ["able to derive", { SENSITIVE: true, EXTRACTABLE: false, SIGN: true, DERIVE: true, MODIFIABLE: false }],
+  ["modifiable", { SENSITIVE: true, EXTRACTABLE: false, SIGN: true, DERIVE: false, MODIFIABLE: true }],
+])("a key made elsewhere that is %s is not used", async (_, template) => {
+  const id = randomBytes(16);
+  const params = Buffer.from("06052b8104000a", "hex");
+  await module.generateEcKeyPair(
+    session,
+    { TOKEN: true, EC_PARAMS: params, ID: id },
+    { TOKEN: true, PRIVATE: true, DECRYPT: false, UNWRAP: false, ID: id, DERIVE: false, ...template },
+  );
+  const found = findKey(module, session, id.toString("hex"));
+  await expect(found).rejects.toMatchObject({ code: "ERR_HSM_KEY_ATTRIBUTES" });
+});
+
+test("a new key whose attributes read back wrong is destroyed", async () => {
+  const lying: Module = {
+    ...module,
+    read: (s, object, attribute) =>
+      attribute === "NEVER_EXTRACTABLE" ? Buffer.from([0]) : module.read(s, object, attribute),
+  };
+  const id = randomBytes(16);
+  await expect(generateKey(lying, session, id, VAULT)).rejects.toMatchObject({ code: "ERR_HSM_KEY_ATTRIBUTES" });
+  expect(find(id)).toEqual([]);
+});
+
+test.each<[string, (signature: Buffer) => Buffer]>([
+  ["wrong", (signature) => Buffer.from(signature.map((byte) => byte ^ 1))],
+  ["short", (signature) => signature.subarray(1)],
+])("a new key whose signature is %s is destroyed", async (_, alter) => {
+  const broken: Module = { ...module, sign: async (...call) => alter(await module.sign(...call)) };
+  const id = randomBytes(16);
+  await expect(generateKey(broken, session, id, VAULT)).rejects.toMatchObject({ code: "ERR_HSM_SIGNATURE" });
+  expect(find(id)).toEqual([]);
+});
+
+test("a module that does not know CKA_COPYABLE gets the template without it, and only that", async () => {
+  const templates: Template[] = [];
+  const older: Module = {
+    ...module,
+    generateEcKeyPair: async (s, publicKey, privateKey) => {
+      templates.push(privateKey);
+      if ("COPYABLE" in privateKey) throw fromRv("C_GenerateKeyPair", 0x12);
+      return module.generateEcKeyPair(s, publicKey, privateKey);
+    },
+  };
+  await generateKey(older, session, randomBytes(16), VAULT);
+  const [first, second] = templates;
+  expect({ ...second, COPYABLE: false }).toEqual(first);
+});
+
+test("listing leaves out ids of another length", async () => {
+  const params = Buffer.from("06052b8104000a", "hex");
+  const id = Buffer.from("ab", "hex");
+  await module.generateEcKeyPair(session, { TOKEN: true, EC_PARAMS: params, ID: id }, { TOKEN: true, ID: id });
+  expect(module.find(session, { CLASS: PRIVATE_KEY, KEY_TYPE: EC_KEY, ID: id }, 2)).toHaveLength(1);
+  expect(listKeyIds(module, session)).not.toContain("ab");
+});
+
+test("a public point is told from its DER wrapping by its exact length", async () => {
+  const { key } = await generateKey(module, session, randomBytes(16), VAULT);
+  const der = Buffer.concat([Buffer.from([0x04, 0x41]), key.publicKey]);
+  expect(decodePoint("secp256k1", der)).toEqual(key.publicKey);
+  expect(decodePoint("secp256k1", key.publicKey)).toEqual(key.publicKey);
+  const refused = [der.subarray(1), key.publicKey.subarray(1), Buffer.concat([der, Buffer.alloc(1)]), Buffer.alloc(65)];
+  for (const point of refused) expect(() => decodePoint("secp256k1", point)).toThrow("not an uncompressed point");
+  expect(() => decodePoint("P-256", key.publicKey)).toThrow("not an uncompressed point");
+});
+
+test("a missing token names those that are there; two of one label are an error", () => {
+  expect(() => module.findToken({ label: "nobody" })).toThrow(`"${soft.tokenLabel}"`);
+  expect(() => module.findToken({ label: soft.tokenLabel, serial: "0" })).toThrow("no token");
+  expect(() => module.findToken({})).toThrow("hsm.token.label");
+  expect(module.findToken({ serial: token.serial }).label).toBe(soft.tokenLabel);
+});
+
+test("a pool runs at most its size at a time, one operation a session", async () => {
+  const busy = new Set<string>();
+  let most = 0;
+  const watched: Module = {
+    ...module,
+    sign: async (s, key, digest) => {
+      const name = s.toString("hex");
+      expect(busy.has(name)).toBe(false);
+      busy.add(name);
+      most = Math.max(most, busy.size);
+      const signature = await module.sign(s, key, digest);
+      busy.delete(name);
+      return signature;
+    },
+  };
+  const pool = new Pool(watched, token, soft.pin, 3);
+  const { id } = await pool.generate(VAULT);
+  const signatures = await Promise.all(Array.from({ length: 40 }, () => pool.sign(id, randomBytes(32))));
+  expect(signatures.every((signature) => signature.length === 64)).toBe(true);
+  expect(most).toBe(3);
+});
+
+test("a session that failed is closed and not handed out again", async () => {
+  const dead: string[] = [];
+  const used: string[] = [];
+  let failures = 0;
+  const failing: Module = {
+    ...module,
+    closeSession: (s) => {
+      dead.push(s.toString("hex"));
+      module.closeSession(s);
+    },
+    sign: async (s, key, digest) => {
+      if (failures-- > 0) throw fromRv("C_Sign", 0xb3);
+      used.push(s.toString("hex"));
+      return module.sign(s, key, digest);
+    },
+  };
+  const pool = new Pool(failing, token, soft.pin, 1);
+  const { id } = await pool.generate(VAULT);
+  await pool.sign(id, randomBytes(32));
+  failures = 1;
+  await expect(pool.sign(id, randomBytes(32))).rejects.toMatchObject({ code: "ERR_HSM_DOWN" });
+  used.length = 0;
+  await pool.sign(id, randomBytes(32));
+  expect(dead).toHaveLength(2);
+  expect(dead).not.toContain(used[0]);
+});
+
+test("a dead handle is looked up once more; handles are otherwise cached", async () => {
+  let dead = 0;
+  let searches = 0;
+  const moving: Module = {
+    ...module,
+    find: (...call) => {
+      searches += 1;
+      return module.find(...call);
+    },
+    sign: async (...call) => {
+      if (dead-- > 0) throw fromRv("C_SignInit", 0x60);
+      return module.sign(...call);
+    },
+  };
+  const pool = new Pool(moving, token, soft.pin, 2);
+  const { id } = await pool.generate(VAULT);
+  await Promise.all([pool.sign(id, randomBytes(32)), pool.sign(id, randomBytes(32))]);
+  expect(searches).toBe(0);
+  dead = 1;
+  await pool.sign(id, randomBytes(32));
+  expect(searches).toBe(2);
+  dead = 2;
+  await expect(pool.sign(id, randomBytes(32))).rejects.toMatchObject({ code: "ERR_HSM_KEY_MISSING" });
+});
+
+test("a pool lists only keys that it would sign with", async () => {
+  const pool = new Pool(module, token, soft.pin, 2);
+  const { id } = await pool.generate(VAULT);
+  const twice = randomBytes(16);
+  await generateKey(module, session, twice, VAULT);
+  await generateKey(module, session, twice, VAULT);
+  const ids = (await pool.list()).map((key) => key.id);
+  expect(ids).toContain(id);
+  expect(ids).not.toContain(twice.toString("hex"));
+});
+
+test.each([0, 31, 33, 64])("a digest of %i bytes is refused by the child too", async (length) => {
+  const pool = new Pool(module, token, soft.pin, 1);
+  const signed = pool.sign("00".repeat(16), new Uint8Array(length));
+  await expect(signed).rejects.toMatchObject({ code: "ERR_HSM_DIGEST" });
+});

@@ -1,0 +1,252 @@
+/**
+ * The PKCS#11 module: the one file that imports pkcs11js, and only the calls that are used. Runs in the child process
+ * (child.ts), because a native call that hangs can be ended only together with its process.
+ *
+ * Does not decide anything: what a key must be is in keys.ts, which session is used in pool.ts. Implements PKCS#11 2.40 as
+ * far as protocol/README.md, "Keys", needs it. Every fault leaves here as a Fault; no PIN is ever part of one.
+ */
+
+import type { PKCS11, Template as RawTemplate } from "pkcs11js";
+import pkcs11js from "pkcs11js";
+import { Fault } from "../../protocol/error.ts";
+import { fromRv, ModuleFault, toFault } from "./rv.ts";
+
+/** An open session. One operation at a time: a second C_SignInit is CKR_OPERATION_ACTIVE. */
+export type Session = Buffer & { readonly session: never };
+/** An object's handle: valid until the login ends, never stored. */
+export type ObjectHandle = Buffer & { readonly object: never };
+
+const ATTRIBUTES = {
+  ALWAYS_SENSITIVE: pkcs11js.CKA_ALWAYS_SENSITIVE,
+  CLASS: pkcs11js.CKA_CLASS,
+  COPYABLE: pkcs11js.CKA_COPYABLE,
+  DECRYPT: pkcs11js.CKA_DECRYPT,
+  DERIVE: pkcs11js.CKA_DERIVE,
+  EC_PARAMS: pkcs11js.CKA_EC_PARAMS,
+  EC_POINT: pkcs11js.CKA_EC_POINT,
+  EXTRACTABLE: pkcs11js.CKA_EXTRACTABLE,
+  ID: pkcs11js.CKA_ID,
+  KEY_TYPE: pkcs11js.CKA_KEY_TYPE,
+  LABEL: pkcs11js.CKA_LABEL,
+  LOCAL: pkcs11js.CKA_LOCAL,
+  MODIFIABLE: pkcs11js.CKA_MODIFIABLE,
+  NEVER_EXTRACTABLE: pkcs11js.CKA_NEVER_EXTRACTABLE,
+  PRIVATE: pkcs11js.CKA_PRIVATE,
+  SENSITIVE: pkcs11js.CKA_SENSITIVE,
+  SIGN: pkcs11js.CKA_SIGN,
+  TOKEN: pkcs11js.CKA_TOKEN,
+  UNWRAP: pkcs11js.CKA_UNWRAP,
+  VERIFY: pkcs11js.CKA_VERIFY,
+  WRAP_WITH_TRUSTED: pkcs11js.CKA_WRAP_WITH_TRUSTED,
+} as const;
+
+/** An attribute without its CKA_ prefix. */
+export type Attribute = keyof typeof ATTRIBUTES;
+/** Attributes in the order in which the module is told them. */
+export type Template = Readonly<Partial<Record<Attribute, boolean | number | string | Buffer>>>;
+
+/** CKO_PRIVATE_KEY, CKO_PUBLIC_KEY and CKK_EC, as template values. */
+export const PRIVATE_KEY = pkcs11js.CKO_PRIVATE_KEY;
+export const PUBLIC_KEY = pkcs11js.CKO_PUBLIC_KEY;
+export const EC_KEY = pkcs11js.CKK_EC;
+
+// Absent from pkcs11js 2.1: flags of C_Initialize and of CK_TOKEN_INFO, and the user type.
+const CKF_OS_LOCKING_OK = 0x2;
+const CKF_USER_PIN_INITIALIZED = 0x8;
+const CKF_USER_PIN_FINAL_TRY = 0x2_0000;
+const CKF_USER_PIN_LOCKED = 0x4_0000;
+const CKU_USER = 1;
+
+/** How the operator names a token; at least one of the two. Slot numbers change, so they are not offered. */
+export interface TokenChoice {
+  readonly label?: string | undefined;
+  readonly serial?: string | undefined;
+}
+
+/** What a token says about itself. */
+export interface TokenInfo {
+  readonly label: string;
+  readonly serial: string;
+  readonly manufacturer: string;
+  readonly model: string;
+}
+
+/** A token that was found, and the slot it is in now. */
+export interface Token extends TokenInfo {
+  readonly slot: Buffer;
+}
+
+/** The calls that the agent makes, synchronous where PKCS#11 and pkcs11js leave no choice. All throw a Fault. */
+export interface Module {
+  findToken(choice: TokenChoice): Token;
+  openSession(token: Token, mode: "read-only" | "read-write"): Session;
+  closeSession(session: Session): void;
+  /** Logs the whole token in. One attempt; refused without asking the token where a mistake would lock it. */
+  login(session: Session, token: Token, pin: string): void;
+  /** At most `limit` objects: ask for 2 where one is expected. */
+  find(session: Session, template: Template, limit: number): ObjectHandle[];
+  generateEcKeyPair(
+    session: Session,
+    publicKey: Template,
+    privateKey: Template,
+  ): Promise<{ publicKey: ObjectHandle; privateKey: ObjectHandle }>;
+  read(session: Session, object: ObjectHandle, attribute: Attribute): Buffer;
+  destroy(session: Session, object: ObjectHandle): void;
+  /** CKM_ECDSA over a digest; r || s as the HSM gave it. The caller checks the digest's length: the module may not. */
+  sign(session: Session, key: ObjectHandle, digest: Uint8Array): Promise<Buffer>;
+  random(session: Session, bytes: number): Buffer;
+  close(): void;
+}
+
+/** Loads and initialises the module at `path`. ERR_HSM_CONFIG where it cannot be loaded. */
+export function openModule(path: string): Module {
+  const raw = new pkcs11js.PKCS11();
+  try {
+    raw.load(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : "unknown";
+    throw new Fault("ERR_HSM_CONFIG", `The PKCS#11 module cannot be loaded: ${reason}. Check the path of hsm.module.`);
+  }
+  // Signatures run on several threads at once, so the module must lock.
+  guard("C_Initialize", () => raw.C_Initialize({ flags: CKF_OS_LOCKING_OK }));
+  return {
+    findToken: (choice) => findToken(raw, choice),
+    openSession: (token, mode) => {
+      const flags = pkcs11js.CKF_SERIAL_SESSION | (mode === "read-write" ? pkcs11js.CKF_RW_SESSION : 0);
+      return guard("C_OpenSession", () => raw.C_OpenSession(token.slot, flags)) as Session;
+    },
+    closeSession: (session) => guard("C_CloseSession", () => raw.C_CloseSession(session)),
+    login: (session, token, pin) => login(raw, session, token, pin),
+    find: (session, template, limit) => find(raw, session, template, limit),
+    generateEcKeyPair: async (session, publicKey, privateKey) => {
+      const mechanism = { mechanism: pkcs11js.CKM_EC_KEY_PAIR_GEN };
+      const pair = await guardAsync("C_GenerateKeyPair", () =>
+        raw.C_GenerateKeyPairAsync(session, mechanism, toRaw(publicKey), toRaw(privateKey)),
+      );
+      return { publicKey: pair.publicKey as ObjectHandle, privateKey: pair.privateKey as ObjectHandle };
+    },
+    read: (session, object, attribute) => {
+      const type = ATTRIBUTES[attribute];
+      const found = guard("C_GetAttributeValue", () => raw.C_GetAttributeValue(session, object, [{ type }]));
+      const value: Buffer | undefined = found[0]?.value;
+      if (value === undefined) throw new Fault("ERR_HSM_KEY_ATTRIBUTES", `The HSM does not show CKA_${attribute}.`);
+      return value;
+    },
+    destroy: (session, object) => guard("C_DestroyObject", () => raw.C_DestroyObject(session, object)),
+    sign: (session, key, digest) => sign(raw, session, key, digest),
+    random: (session, bytes) => {
+      const out = Buffer.alloc(bytes);
+      guard("C_GenerateRandom", () => raw.C_GenerateRandom(session, out));
+      return out;
+    },
+    close: () => guard("C_Finalize", () => raw.C_Finalize()),
+  };
+}
+
+function findToken(raw: PKCS11, choice: TokenChoice): Token {
+  if (choice.label === undefined && choice.serial === undefined) {
+    throw new Fault("ERR_HSM_CONFIG", "Name the HSM's token: set hsm.token.label or hsm.token.serial.");
+  }
+  const tokens = guard("C_GetSlotList", () => raw.C_GetSlotList(true)).map((slot): Token => {
+    const info = guard("C_GetTokenInfo", () => raw.C_GetTokenInfo(slot));
+    return {
+      slot,
+      label: unpad(info.label),
+      serial: unpad(info.serialNumber),
+      manufacturer: unpad(info.manufacturerID),
+      model: unpad(info.model),
+    };
+  });
+  const matching = tokens.filter(
+    ({ label, serial }) => label === (choice.label ?? label) && serial === (choice.serial ?? serial),
+  );
+  const [token] = matching;
+  if (token !== undefined && matching.length === 1) return token;
+  const wanted = [choice.label && `label "${choice.label}"`, choice.serial && `serial "${choice.serial}"`];
+  const name = wanted.filter(Boolean).join(" and ");
+  const seen = tokens.map(({ label, serial }) => `"${label}" (serial ${serial})`).join(", ") || "none";
+  throw new Fault(
+    "ERR_HSM_TOKEN",
+    token === undefined
+      ? `The HSM has no token with ${name}. It has: ${seen}. Correct hsm.token, or connect the token.`
+      : `The HSM has ${matching.length} tokens with ${name}. It has: ${seen}. Name one by hsm.token.serial.`,
+  );
+}
+
+function login(raw: PKCS11, session: Session, token: Token, pin: string): void {
+  const { flags } = guard("C_GetTokenInfo", () => raw.C_GetTokenInfo(token.slot));
+  if ((flags & CKF_USER_PIN_INITIALIZED) === 0) throw fromRv("C_Login", pkcs11js.CKR_USER_PIN_NOT_INITIALIZED);
+  if ((flags & CKF_USER_PIN_LOCKED) !== 0) throw fromRv("C_Login", pkcs11js.CKR_PIN_LOCKED);
+  if ((flags & CKF_USER_PIN_FINAL_TRY) !== 0) {
+    throw new Fault(
+      "ERR_HSM_PIN",
+      "One more wrong PIN would lock the token, so the agent does not try. Log in once with the HSM's own tool.",
+    );
+  }
+  try {
+    raw.C_Login(session, CKU_USER, pin);
+  } catch (error) {
+    const fault = toFault("C_Login", error);
+    // The login is the token's, not the session's: another session of this process has done it.
+    if (fault instanceof ModuleFault && fault.rv === pkcs11js.CKR_USER_ALREADY_LOGGED_IN) return;
+    throw fault;
+  }
+}
+
+function find(raw: PKCS11, session: Session, template: Template, limit: number): ObjectHandle[] {
+  const found: ObjectHandle[] = [];
+  guard("C_FindObjectsInit", () => raw.C_FindObjectsInit(session, toRaw(template)));
+  try {
+    // A module may hand out fewer at a time than it was asked for; only an empty answer is the end.
+    while (found.length < limit) {
+      const more = guard("C_FindObjects", () => raw.C_FindObjects(session, limit - found.length));
+      if (more.length === 0) break;
+      found.push(...more.map((handle) => handle as ObjectHandle));
+    }
+  } finally {
+    guard("C_FindObjectsFinal", () => raw.C_FindObjectsFinal(session));
+  }
+  return found;
+}
+
+/** Inputs of running C_Sign calls. pkcs11js keeps a bare pointer to them, so they must not be collected before the end. */
+const running = new Set<Buffer>();
+
+async function sign(raw: PKCS11, session: Session, key: ObjectHandle, digest: Uint8Array): Promise<Buffer> {
+  const input = Buffer.from(digest);
+  guard("C_SignInit", () => raw.C_SignInit(session, { mechanism: pkcs11js.CKM_ECDSA }, key));
+  running.add(input);
+  try {
+    return await guardAsync("C_Sign", () => raw.C_SignAsync(session, input, Buffer.alloc(256)));
+  } finally {
+    running.delete(input);
+  }
+}
+
+function guard<T>(call: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw toFault(call, error);
+  }
+}
+
+async function guardAsync<T>(call: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw toFault(call, error);
+  }
+}
+
+function toRaw(template: Template): RawTemplate {
+  return (Object.keys(template) as Attribute[]).map((name) => {
+    const value = template[name];
+    return value === undefined ? { type: ATTRIBUTES[name] } : { type: ATTRIBUTES[name], value };
+  });
+}
+
+/** PKCS#11 pads with spaces; some modules with NUL. */
+function unpad(text: string): string {
+  return text.replaceAll("\0", " ").trim();
+}

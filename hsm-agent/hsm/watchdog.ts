@@ -1,0 +1,141 @@
+/**
+ * One HSM child process on a watchdog: numbered calls over the fork's channel, each with its limit. A call that takes longer ends
+ * the process with SIGKILL, the only thing that a hanging native call obeys.
+ *
+ * Does not start a second process; when to do that is the owner's business (owner.ts).
+ */
+
+import { type ChildProcess, fork } from "node:child_process";
+import * as v from "valibot";
+import { Fault } from "../../protocol/error.ts";
+import { ANSWER, type Answer, type Command, type Envelope, REPLY } from "./wire.ts";
+
+/** What a watched process is started with. */
+export interface Program {
+  readonly path: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Calls that are sent at a time; the others wait here, where their clock does not run yet. */
+  readonly window: number;
+  /** Native calls that may run at a time. */
+  readonly threads: number;
+}
+
+interface Pending {
+  readonly command: Command;
+  readonly limit: number;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (fault: Fault) => void;
+  timer?: NodeJS.Timeout;
+}
+
+export class Watched {
+  readonly #process: ChildProcess;
+  readonly #window: number;
+  readonly #onDeath: () => void;
+  readonly #queue: Pending[] = [];
+  readonly #sent = new Map<number, Pending>();
+  readonly #exited: Promise<void>;
+  #next = 1;
+  #fault: Fault | undefined;
+
+  /** Starts the process. `onDeath` is called once, however it ends. */
+  constructor(program: Program, onDeath: () => void) {
+    this.#window = program.window;
+    this.#onDeath = onDeath;
+    const { NODE_OPTIONS: _, ...inherited } = process.env;
+    this.#process = fork(program.path, [], {
+      // What this process was told about debuggers and hooks is not for the one that holds the PIN.
+      execArgv: [],
+      env: { ...inherited, ...program.env, UV_THREADPOOL_SIZE: String(program.threads) },
+      serialization: "advanced",
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    this.#process.on("message", (message) => this.#answer(message));
+    this.#process.on("error", () => this.end(DIED));
+    this.#process.on("disconnect", () => this.end(DIED));
+    this.#exited = new Promise((resolve) => {
+      this.#process.on("exit", () => {
+        this.end(DIED);
+        resolve();
+      });
+      this.#process.on("error", () => {
+        if (this.#process.pid === undefined) resolve();
+      });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** Resolves when the process is gone from the system. */
+  get exited(): Promise<void> {
+    return this.#exited;
+  }
+
+  /** Sends a command; `limit` in ms counts from when it is sent. Rejects with the child's Fault, ERR_HSM_TIMEOUT or ERR_HSM_DOWN. */
+  async call<C extends Command>(command: C, limit: number): Promise<Answer<C["call"]>> {
+    const value = await new Promise<unknown>((resolve, reject) => {
+      if (this.#fault !== undefined) return reject(this.#fault);
+      this.#queue.push({ command, limit, resolve, reject });
+      this.#pump();
+    });
+    const answer = v.safeParse(ANSWER[command.call], value);
+    if (answer.success) return answer.output;
+    throw new Fault("ERR_INTERNAL", `The HSM process gave a malformed answer to "${command.call}"; please report it.`);
+  }
+
+  /** Ends the process now and rejects all that waits on it. Safe to repeat: the first fault stands. */
+  end(fault: Fault): void {
+    if (this.#fault !== undefined) return;
+    this.#fault = fault;
+    this.#process.kill("SIGKILL");
+    for (const pending of [...this.#sent.values(), ...this.#queue]) {
+      clearTimeout(pending.timer);
+      pending.reject(fault);
+    }
+    this.#sent.clear();
+    this.#queue.length = 0;
+    this.#onDeath();
+  }
+
+  #pump(): void {
+    while (this.#sent.size < this.#window) {
+      const pending = this.#queue.shift();
+      if (pending === undefined) return;
+      const id = this.#next++;
+      this.#sent.set(id, pending);
+      pending.timer = setTimeout(() => this.end(timeout(pending)), pending.limit);
+      this.#process.send({ id, command: pending.command } satisfies Envelope, (error) => {
+        if (error !== null) this.end(DIED);
+      });
+    }
+  }
+
+  #answer(message: unknown): void {
+    const parsed = v.safeParse(REPLY, message);
+    const pending = parsed.success ? this.#sent.get(parsed.output.id) : undefined;
+    if (!parsed.success || pending === undefined) {
+      // After its end a process may still be heard; before it, whatever cannot be matched to a call is not trusted further.
+      return this.end(new Fault("ERR_INTERNAL", "The HSM process spoke out of turn; please report it."));
+    }
+    const reply = parsed.output;
+    clearTimeout(pending.timer);
+    this.#sent.delete(reply.id);
+    if (reply.ok) pending.resolve(reply.value);
+    else pending.reject(new Fault(reply.code, reply.message));
+    this.#pump();
+  }
+}
+
+const DIED = new Fault(
+  "ERR_HSM_DOWN",
+  "The HSM process ended in the middle of its work; the next call starts a new one. No signature was released.",
+);
+
+function timeout(pending: Pending): Fault {
+  return new Fault(
+    "ERR_HSM_TIMEOUT",
+    `The HSM did not answer "${pending.command.call}" within ${pending.limit} ms; its process was ended and the next call starts a new one. Check the HSM and its network.`,
+  );
+}
