@@ -4,7 +4,7 @@
  */
 import { hexToBytes } from "@noble/hashes/utils.js";
 import * as v from "valibot";
-import { signEnvelope } from "../protocol/envelope.ts";
+import { signPayload } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
 import { type Approval, RECEIPT, type RequestRecord } from "../protocol/message.ts";
 import { REQUEST } from "../protocol/request.ts";
@@ -71,7 +71,7 @@ async function step(desk: Desk, row: RequestRow): Promise<boolean> {
 
 async function issueRequest(desk: Desk, row: RequestRow): Promise<void> {
   const { payload } = readBack(row);
-  const jws = await signEnvelope(REQUEST, payload, desk.identity.signer);
+  const jws = await signPayload(REQUEST, row.payload, desk.identity.signer);
   desk.journal.transaction(() => {
     const state = nextState(requireRow(desk, row.id).state, "issued");
     desk.journal.issueRequest(row.id, state, jws);

@@ -21,7 +21,7 @@ import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
 import { stopRequest } from "./advance.ts";
 import { currentPeople, type Desk, issue } from "./desk.ts";
 import { changePeople } from "./directory.ts";
-import { addDevice, addKey, findMember, findOwner, type Member } from "./people.ts";
+import { addDevice, addKey, findMember, findOwner, type Member, type People } from "./people.ts";
 import { isOpen } from "./requests.ts";
 import { type RequestRow } from "./rows.ts";
 import { checkApproval, readBack, readPeople } from "./verify.ts";
@@ -65,7 +65,12 @@ export async function receive(desk: Desk, from: string, body: string): Promise<C
       };
       return payload;
     };
-    const sender = (jti: string): Sender => ({ kid, member: requireMember(desk, kid), jti, jws });
+    const sender = (jti: string): Sender => ({
+      kid,
+      member: requireMember(currentPeople(desk.journal), kid),
+      jti,
+      jws,
+    });
     switch (typ) {
       case PAIR.typ:
         return await pair(desk, kid, await opened(PAIR));
@@ -77,7 +82,7 @@ export async function receive(desk: Desk, from: string, body: string): Promise<C
         const { jti, address, vendor, model } = await opened(ENROLMENT);
         const { member } = sender(jti);
         const requests = changePeople(desk, (people) => addDevice(people, member.name, { address, vendor, model }));
-        await welcome(desk, kid, kid);
+        await welcome(desk, kid);
         return { requests, roster: false };
       }
       case APPROVAL.typ: {
@@ -189,21 +194,31 @@ function resend(desk: Desk, row: RequestRow, kid: string): void {
 
 async function pair(desk: Desk, kid: string, message: Pair): Promise<Consequence> {
   const { journal } = desk;
-  const requests = journal.transaction(() => {
+  const findInvite = () => {
     const invite = journal.invites().find((row) => row.kid === kid);
-    if (invite === undefined || invite.exp <= desk.now())
+    if (invite === undefined || invite.exp <= desk.now()) {
       throw new Fault("ERR_INVITE", "This invite was used or has expired; ask for a new one.");
-    const voided = changePeople(desk, (people) => addKey(people, invite.name, invite.roles, "extensions", message.key));
+    }
+    return invite;
+  };
+  const add = (people: People): People => {
+    const { name, roles } = findInvite();
+    return addKey(people, name, roles, "extensions", message.key);
+  };
+  const newKid = thumbprint(message.key);
+  const welcome = await makeWelcome(desk, add(currentPeople(journal)), newKid);
+  // One transaction: a roster signed from now on has the key and not the invite, and the outbox goes before the roster.
+  const requests = journal.transaction(() => {
+    const voided = changePeople(desk, add);
     journal.removeInvite(kid);
+    journal.post(welcome.jti, [kid], welcome.jws);
     return voided;
   });
-  // To the invite's own mailbox: the roster that admits the new key goes out after this.
-  await welcome(desk, thumbprint(message.key), kid);
   return { requests, roster: true };
 }
 
 async function sync(desk: Desk, sender: Sender, known: readonly string[]): Promise<Consequence> {
-  await welcome(desk, sender.kid, sender.kid);
+  await welcome(desk, sender.kid);
   const { journal } = desk;
   journal.transaction(() => {
     for (const row of journal.requests(["pending", "approved"])) {
@@ -222,18 +237,22 @@ async function sync(desk: Desk, sender: Sender, known: readonly string[]): Promi
 }
 
 /** Tells the extension `kid` who it is. */
-async function welcome(desk: Desk, kid: string, receiver: string): Promise<void> {
-  const { name, roles, devices } = requireMember(desk, kid);
-  const { jti, jws } = await issue(desk, WELCOME, [kid], { hsm: desk.identity.jwk, name, roles, devices });
-  desk.journal.post(jti, [receiver], jws);
+async function welcome(desk: Desk, kid: string): Promise<void> {
+  const { jti, jws } = await makeWelcome(desk, currentPeople(desk.journal), kid);
+  desk.journal.post(jti, [kid], jws);
   desk.wake();
+}
+
+async function makeWelcome(desk: Desk, people: People, kid: string): Promise<{ jti: string; jws: string }> {
+  const { name, roles, devices } = requireMember(people, kid);
+  return await issue(desk, WELCOME, [kid], { hsm: desk.identity.jwk, name, roles, devices });
 }
 
 /** Every extension of a person learns that a device of theirs counts now. */
 export async function welcomePerson(desk: Desk, name: string): Promise<void> {
   for (const key of findMember(currentPeople(desk.journal), name).extensions) {
     const kid = thumbprint(key);
-    await welcome(desk, kid, kid);
+    await welcome(desk, kid);
   }
 }
 
@@ -245,8 +264,8 @@ function keyOf(desk: Desk, pairing: boolean): (kid: string) => PublicJwk | undef
   };
 }
 
-function requireMember(desk: Desk, kid: string): Member {
-  const owner = findOwner(currentPeople(desk.journal), kid);
+function requireMember(people: People, kid: string): Member {
+  const owner = findOwner(people, kid);
   if (owner === undefined)
     throw new Fault("ERR_MEMBER_UNKNOWN", "This browser is not enrolled any more; pair it again with a new invite.");
   return owner.member;

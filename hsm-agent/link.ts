@@ -225,7 +225,7 @@ export class Link {
     const { desk } = this.#options;
     if (!this.#online) return;
     for (const row of desk.journal.outbox()) {
-      if (this.#inFlight.size >= LIMITS.inFlight) break;
+      if (this.#inFlight.size >= LIMITS.inFlight) return;
       if (this.#inFlight.has(row.id)) continue;
       this.#inFlight.set(row.id, row.n);
       this.#send({ v: 1, t: "send", id: row.id, to: row.receiver, body: seal(row.jws) });

@@ -167,8 +167,8 @@ export type Card = v.InferOutput<typeof CARD.schema>;
 /** Who may use the bridge: keys only, no names. */
 export const ROSTER = messageType("roster", {
   n: OrdinalSchema,
-  members: v.pipe(v.array(PublicJwkSchema), v.maxLength(1000)),
-  invites: v.pipe(v.array(v.strictObject({ key: PublicJwkSchema, exp: SecondsSchema })), v.maxLength(100)),
+  members: v.pipe(v.array(PublicJwkSchema), v.maxLength(500)),
+  invites: v.pipe(v.array(v.strictObject({ key: PublicJwkSchema, exp: SecondsSchema })), v.maxLength(50)),
 });
 export type Roster = v.InferOutput<typeof ROSTER.schema>;
 

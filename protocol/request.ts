@@ -65,7 +65,7 @@ const RequestSchema = v.pipe(
     /** null for the network's own coin. */
     token: v.nullable(TokenSchema),
     /** Every byte string that the vault key will sign: for Ethereum one unsigned EIP-1559 transaction (EIP-2718). */
-    sign: v.pipe(v.array(hexUpTo(65_536)), v.length(1)),
+    sign: v.pipe(v.array(hexUpTo(32_768)), v.length(1)),
     effect: EffectSchema,
     initiator: NameSchema,
     quorum: v.strictObject({

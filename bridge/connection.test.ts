@@ -1,0 +1,83 @@
+import { EventEmitter } from "node:events";
+import { pino } from "pino";
+import { afterEach, expect, test } from "vitest";
+import type { WebSocket } from "ws";
+import { Connection, type Desk } from "./connection.ts";
+import { LIMITS } from "./server.ts";
+
+const silent = pino({ enabled: false });
+const desk: Desk = { login: () => new Promise(() => undefined), receive: () => undefined, leave: () => undefined };
+
+/** The part of a WebSocket that a connection uses, recording what is asked of it. */
+class FakeSocket extends EventEmitter {
+  readonly OPEN = 1;
+  readyState = 1;
+  bufferedAmount = 0;
+  readonly calls: string[] = [];
+  send(text: string): void {
+    this.calls.push(`send ${text}`);
+  }
+  ping(): void {
+    this.calls.push("ping");
+  }
+  pause(): void {
+    this.calls.push("pause");
+  }
+  resume(): void {
+    this.calls.push("resume");
+  }
+  close(code: number): void {
+    this.readyState = 2;
+    this.calls.push(`close ${code}`);
+  }
+  terminate(): void {
+    this.readyState = 3;
+    this.calls.push("terminate");
+    this.emit("close", 1006);
+  }
+}
+
+const opened: FakeSocket[] = [];
+afterEach(() => {
+  for (const socket of opened.splice(0)) socket.terminate();
+});
+function open(): { socket: FakeSocket; connection: Connection } {
+  const socket = new FakeSocket();
+  opened.push(socket);
+  const connection = new Connection(socket as unknown as WebSocket, desk, LIMITS, silent);
+  socket.calls.length = 0;
+  return { socket, connection };
+}
+
+test("one period without a sign of life ends a connection; a pong or a frame is one", () => {
+  const { socket, connection } = open();
+  connection.beat();
+  socket.emit("pong");
+  connection.beat();
+  socket.emit("message", Buffer.from('{"v":1,"t":"login","jws":"a.b.c","card":null}'), false);
+  connection.beat();
+  expect(socket.calls).toEqual(["ping", "ping", "pause", "ping"]);
+  connection.beat();
+  expect(socket.calls.at(-1)).toBe("terminate");
+});
+
+test("while a login is verified nothing is read, and what was already read is refused", () => {
+  const { socket } = open();
+  socket.emit("message", Buffer.from('{"v":1,"t":"login","jws":"a.b.c","card":null}'), false);
+  socket.emit("message", Buffer.from('{"v":1,"t":"ping"}'), false);
+  expect(socket.calls).toEqual([
+    "pause",
+    'send {"v":1,"t":"error","code":"ERR_FRAME_MALFORMED","id":null}',
+    "close 4400",
+    "resume",
+  ]);
+});
+
+test("after its end nothing that arrives is looked at", () => {
+  const { socket, connection } = open();
+  connection.fail("ERR_LOGIN_TIMEOUT");
+  const before = [...socket.calls];
+  socket.emit("message", Buffer.from("junk"), false);
+  connection.fail("ERR_INTERNAL");
+  expect(socket.calls).toEqual(before);
+});

@@ -1,0 +1,67 @@
+/**
+ * Routing: may this sender send to that receiver, and how much of a mailbox may be under way to one connection.
+ * Pure: no sockets, no store. protocol/README.md, "Relay".
+ */
+import type { ErrorCode } from "../protocol/error.ts";
+import type { Party } from "./admit.ts";
+import { findOnRoster, type RosterIndex } from "./roster.ts";
+
+/** `once`: this sender's first message is its last (an invite). */
+export type Route = { readonly to: string; readonly once: boolean } | { readonly refused: ErrorCode };
+
+/**
+ * Judges one message by the roster in force at `now` (seconds), not by the one of the sender's login: an agent may
+ * send to whoever is on its roster, they only to their agent, never to each other.
+ */
+export function route(from: Party, to: string, roster: RosterIndex | undefined, now: number): Route {
+  if (from.card !== null) {
+    return findOnRoster(roster, to, now) === undefined
+      ? { refused: "ERR_FRAME_UNKNOWN_RECEIVER" }
+      : { to, once: false };
+  }
+  const sender = findOnRoster(roster, from.key, now);
+  if (sender === undefined) return { refused: "ERR_LOGIN_UNKNOWN" };
+  if (to !== from.agent) return { refused: "ERR_FRAME_UNKNOWN_RECEIVER" };
+  return { to, once: sender.standing === "invite" };
+}
+
+/** How much may be under way to one connection before it acknowledges. */
+export interface WindowLimits {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/** What is under way to one connection: pushed, not yet acknowledged. */
+export class Window {
+  readonly #limits: WindowLimits;
+  #pushed: { readonly seq: number; readonly bytes: number }[] = [];
+  #bytes = 0;
+  #cursor = 0;
+
+  constructor(limits: WindowLimits) {
+    this.#limits = limits;
+  }
+
+  /** Highest seq that was pushed or acknowledged: the next to push is above it. */
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  /** How many more messages may be pushed now; 0 also where their bytes fill the window. */
+  get room(): number {
+    return this.#bytes >= this.#limits.bytes ? 0 : this.#limits.messages - this.#pushed.length;
+  }
+
+  push(seq: number, bytes: number): void {
+    this.#pushed.push({ seq, bytes });
+    this.#bytes += bytes;
+    this.#cursor = seq;
+  }
+
+  /** Everything up to and with `seq` has arrived, on this connection or another of the same receiver. */
+  settle(seq: number): void {
+    this.#pushed = this.#pushed.filter((message) => message.seq > seq);
+    this.#bytes = this.#pushed.reduce((sum, message) => sum + message.bytes, 0);
+    this.#cursor = Math.max(this.#cursor, seq);
+  }
+}

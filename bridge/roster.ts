@@ -1,0 +1,70 @@
+/**
+ * The roster: who may use the bridge, as an agent's HSM identity signed it. Verified on arrival, then only read.
+ * Pure: where it is kept is mailbox.ts, what follows from it is exchange.ts. protocol/README.md, "Roster".
+ */
+import { base64url } from "jose";
+import * as v from "valibot";
+import { openEnvelope } from "../protocol/envelope.ts";
+import { ROSTER, type Roster } from "../protocol/message.ts";
+import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
+
+/** What a key on the roster may do: a member talks with its agent, an invite sends one message. */
+export type Standing = "member" | "invite";
+
+/** A roster in force, by thumbprint. */
+export interface RosterIndex {
+  readonly agent: string;
+  readonly n: number;
+  /** The compact JWS: what an agent that comes back presents again, letter for letter. */
+  readonly jws: string;
+  readonly members: ReadonlyMap<string, PublicJwk>;
+  readonly invites: ReadonlyMap<string, { readonly key: PublicJwk; readonly exp: number }>;
+}
+
+/**
+ * Verifies a roster under its agent's HSM identity. Its `exp` bounds when it may first be presented; once accepted
+ * it stays in force until a higher one comes, or an agent that is down for long would lock its people out.
+ * @throws Fault ERR_ENVELOPE_*
+ */
+export async function openRoster(
+  jws: string,
+  expected: { readonly agent: string; readonly hsm: PublicJwk; readonly url: string; readonly now: number },
+): Promise<RosterIndex> {
+  const { payload } = await openEnvelope(jws, {
+    type: ROSTER,
+    keyOf: (kid) => (kid === expected.agent && thumbprint(expected.hsm) === kid ? expected.hsm : undefined),
+    audience: expected.url,
+    now: expected.now,
+  });
+  return indexRoster(jws, payload);
+}
+
+/** A roster that was verified before it was stored. Throws where the store holds anything else. */
+export function restoreRoster(jws: string): RosterIndex {
+  const payload: unknown = JSON.parse(new TextDecoder().decode(base64url.decode(jws.split(".")[1] ?? "")));
+  return indexRoster(jws, v.parse(ROSTER.schema, payload));
+}
+
+function indexRoster(jws: string, roster: Roster): RosterIndex {
+  return {
+    agent: roster.iss,
+    n: roster.n,
+    jws,
+    members: new Map(roster.members.map((key) => [thumbprint(key), key])),
+    invites: new Map(roster.invites.map((invite) => [thumbprint(invite.key), invite])),
+  };
+}
+
+/** The public key of `key` and its standing now (seconds), or undefined where it has none. */
+export function findOnRoster(
+  roster: RosterIndex | undefined,
+  key: string,
+  now: number,
+): { readonly standing: Standing; readonly jwk: PublicJwk } | undefined {
+  // The HSM identity never logs in: on a roster its thumbprint would be a second way to the agent's mailbox.
+  if (roster === undefined || key === roster.agent) return undefined;
+  const member = roster.members.get(key);
+  if (member !== undefined) return { standing: "member", jwk: member };
+  const invite = roster.invites.get(key);
+  return invite !== undefined && invite.exp > now ? { standing: "invite", jwk: invite.key } : undefined;
+}

@@ -1,0 +1,180 @@
+/**
+ * The running bridge: every limit, the HTTP upgrade, the heartbeat, the sweep, the end. Untrusted by everybody: it
+ * can delay, drop and see who talks to whom. TLS is the business of the proxy before it. protocol/README.md, "Bridge".
+ */
+import { createServer, type Server, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Logger } from "pino";
+import { WebSocketServer } from "ws";
+import { FRAME_MAX } from "../protocol/frame.ts";
+import type { BridgeConfig } from "./config.ts";
+import { Connection, type ConnectionLimits } from "./connection.ts";
+import { Exchange } from "./exchange.ts";
+import { type Health, type HealthListener, startHealth } from "./health.ts";
+import { listen } from "./listen.ts";
+import { Mailbox, type MailboxLimits } from "./mailbox.ts";
+import { type Refusal, refuseUpgrade } from "./upgrade.ts";
+
+export interface Limits extends ConnectionLimits, MailboxLimits {
+  readonly frame: number;
+  readonly heartbeat: number;
+  readonly sweep: number;
+  readonly connections: number;
+  readonly waitingPerAddress: number;
+  readonly connectionsPerKey: number;
+}
+
+/** Every limit of the bridge. Times in milliseconds where nothing else is said. */
+export const LIMITS: Limits = {
+  /** Bytes of one frame. All frames are ASCII, so bytes are characters; ws closes with 1009 before it buffers more. */
+  frame: FRAME_MAX,
+  /** From the upgrade to a valid login: two round trips and an HSM's or WebCrypto's signature. */
+  loginTime: 10_000,
+  /** A ping each period, dropped after one without an answer: below the 30 s after which browsers' workers and many proxies give up. */
+  heartbeat: 20_000,
+  /** Old messages and expired invites are looked for this often; both are minutes-grained things. */
+  sweep: 60_000,
+  /** How long a peer may take to answer a close frame before its socket is cut. */
+  closing: 3_000,
+  /** At 6 to 12 KiB for an idle connection this is some 24 MiB, and far more than the people of one treasury. */
+  connections: 2_000,
+  /** Strangers of one remote address who have not logged in. Behind a proxy all share its address: a team that comes back at once still fits. */
+  waitingPerAddress: 64,
+  /** One key is one browser profile or one agent: a connection of its own, its predecessor not yet found dead, and room to spare. Nobody is evicted. */
+  connectionsPerKey: 4,
+  /** A person clicks and a page syncs: tens of frames. Sends above are refused one by one, a whole burst above ends the connection. */
+  memberRate: { perSecond: 50, burst: 100 },
+  /** The agent answers everybody, and a new request goes to each approver at once. */
+  agentRate: { perSecond: 2_000, burst: 4_000 },
+  /** Above what a full window can hold (its bytes, one longest frame and 64 envelopes), so only a receiver that reads nothing meets it. */
+  sendBuffer: 4_194_304,
+  /** Under way to one connection: keeps a fast link busy, and one slow receiver cheap. */
+  window: { messages: 64, bytes: 1_048_576 },
+  /** Mailbox of one receiver: a week of a busy treasury, and a bound on what a roster of 1,000 can fill. */
+  messages: 1_000,
+  bytes: 16_777_216,
+  /** Part of an agent's mailbox that one member or invite may fill: a member gone bad must not keep out another's rejection. */
+  shareOfSender: 0.25,
+  /** Seconds. As long as the agent keeps the keys that open what waits here. */
+  retention: 7 * 24 * 3600,
+  /** Ids remembered of one sender: two orders above what a person sends in the retention time, some 20 MiB at worst. */
+  remembered: 100_000,
+};
+
+/** A bridge that listens. */
+export interface Bridge {
+  readonly port: number;
+  /** Port or socket path of the health endpoint; null where it is off. */
+  readonly health: number | string | null;
+  measure(): Health;
+  /** Says goodbye (1001) to everybody and resolves when nothing is left open. */
+  close(): Promise<void>;
+}
+
+const now = (): number => Math.floor(Date.now() / 1000);
+
+/**
+ * Starts a bridge.
+ * @throws Fault ERR_CONFIG, ERR_STATE
+ */
+export async function startBridge(config: BridgeConfig, log: Logger, limits: Limits = LIMITS): Promise<Bridge> {
+  const mailbox = new Mailbox(config.data, limits);
+  const { url, agents } = config;
+  const exchange = new Exchange({ url, agents, mailbox, connectionsPerKey: limits.connectionsPerKey, now });
+  const connections = new Set<Connection>();
+  /** Of each remote address, connections that have not logged in. */
+  const waiting = new Map<string, Set<Connection>>();
+  const measure = (): Health => ({
+    connections: connections.size,
+    agentsOnline: exchange.agentsOnline(),
+    mailboxDepth: mailbox.depth(),
+  });
+
+  const sockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: limits.frame,
+    // Compression costs more than all the rest, and lengths of compressed secrets talk.
+    perMessageDeflate: false,
+  });
+  const server = createServer({
+    maxHeaderSize: 8192,
+    headersTimeout: limits.loginTime,
+    requestTimeout: limits.loginTime,
+  });
+  // Sockets that never ask for an upgrade are bounded too.
+  server.maxConnections = limits.connections + limits.waitingPerAddress;
+  server.on("request", (_, response) => {
+    response.writeHead(426, { upgrade: "websocket", connection: "close" }).end();
+  });
+  server.on("upgrade", (request, socket, head) => {
+    socket.on("error", () => socket.destroy());
+    const remote = request.socket.remoteAddress ?? "";
+    const strangers = strangersOf(waiting, remote);
+    const occupancy = { connections: connections.size, waitingFromHere: strangers.size };
+    const refusal = refuseUpgrade(request, { ...config, ...limits }, occupancy);
+    if (refusal !== undefined) {
+      log.warn({ status: refusal.status, code: refusal.code, remote }, "upgrade refused");
+      return answerRefusal(socket, refusal);
+    }
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const connection = new Connection(webSocket, exchange, limits, log);
+      connections.add(connection);
+      waiting.set(remote, strangers.add(connection));
+      webSocket.on("close", () => connections.delete(connection));
+    });
+  });
+
+  const heartbeat = setInterval(() => {
+    for (const connection of connections) connection.beat();
+  }, limits.heartbeat);
+  const sweeper = setInterval(() => {
+    const dropped = mailbox.sweep(now());
+    if (dropped > 0) log.warn({ dropped }, "messages expired unfetched");
+    for (const remote of waiting.keys()) strangersOf(waiting, remote);
+    exchange.expel();
+  }, limits.sweep);
+
+  // Upgraded sockets are their connections' to end; the server's own end waits for the last of them.
+  const close = async (): Promise<void> => {
+    clearInterval(heartbeat);
+    clearInterval(sweeper);
+    const ended = [...connections].map((connection) => connection.dismiss());
+    await Promise.all([...ended, endServer(health?.server), endServer(server)]);
+    mailbox.close();
+  };
+  let health: HealthListener | undefined;
+  try {
+    const port = await listen(server, config.listen);
+    if (config.health !== undefined) health = await startHealth(config.health, measure);
+    return { port, health: health?.at ?? null, measure, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function strangersOf(waiting: Map<string, Set<Connection>>, remote: string): Set<Connection> {
+  const strangers = new Set<Connection>();
+  for (const connection of waiting.get(remote) ?? []) {
+    if (connection.isOpen && connection.party === undefined) strangers.add(connection);
+  }
+  if (strangers.size === 0) waiting.delete(remote);
+  return strangers;
+}
+
+function answerRefusal(socket: Duplex, { status, code }: Refusal): void {
+  const body = `${code ?? STATUS_CODES[status]}\n`;
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\n` +
+      `Content-Length: ${body.length}\r\n\r\n${body}`,
+  );
+}
+
+async function endServer(server: Server | undefined): Promise<void> {
+  if (server?.listening !== true) return;
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,39 @@
+/**
+ * The service worker. It expects to be killed at any moment: it holds nothing that is not in the store or cheap to make again, and
+ * all listeners are registered while this file is first evaluated. It never touches a device: pages do.
+ */
+import { drawAttention } from "./attention.ts";
+import { onNotificationClicked, onPoke, onWake, openPage } from "./browser.ts";
+import { makeLink, type Ports } from "./link.ts";
+import { makeStation } from "./station.ts";
+
+const ports: Ports = {
+  open: (url, on) => {
+    const socket = new WebSocket(url);
+    socket.addEventListener("message", (event: MessageEvent<unknown>) => {
+      // A binary message is no frame of ours: it is handed on as one that does not parse.
+      on.message(typeof event.data === "string" ? event.data : "");
+    });
+    socket.addEventListener("close", () => on.closed());
+    return { send: (text) => socket.send(text), close: () => socket.close() };
+  },
+  now: () => Date.now(),
+  random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
+  after: (milliseconds, work) => {
+    const timer = setTimeout(work, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
+
+const link = makeLink(ports, makeStation(drawAttention));
+
+function wake(): void {
+  link.wake();
+  // A badge that could not be drawn is drawn at the next wake.
+  drawAttention().catch(() => undefined);
+}
+
+onWake(wake);
+onPoke(wake);
+onNotificationClicked((requestId) => void openPage(`approval.html?request=${requestId}`));
+wake();

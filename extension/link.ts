@@ -1,0 +1,285 @@
+/**
+ * The WebSocket to the paired bridge, and to nothing else: hello, login, ready, then messages both ways. README.md, "Frames", "Login".
+ * It reconnects by itself, with growing and jittered pauses, and every message is stored on our side before it is sent and before it
+ * is acknowledged, so that a connection or a worker may end anywhere. It understands no message: see inbox.ts.
+ * The browser's WebSocket, clock, timers and randomness are arguments.
+ */
+import { base64url } from "jose";
+import { type Signer, signEnvelope } from "../protocol/envelope.ts";
+import { type ErrorCode, Fault } from "../protocol/error.ts";
+import { type BridgeFrame, type ClientFrame, encodeFrame, parseBridgeFrame } from "../protocol/frame.ts";
+import { LOGIN } from "../protocol/message.ts";
+import type { LinkStatus, Problem } from "./store.ts";
+
+/** A pause between pings below the 30 s after which an idle service worker is evicted. Milliseconds. */
+const PING_EVERY = 20_000;
+/** First and longest pause before another try. Milliseconds. */
+const RETRY_FIRST = 1_000;
+const RETRY_MOST = 60_000;
+const LOGIN_SECONDS = 60;
+
+export interface Wire {
+  send(text: string): void;
+  close(): void;
+}
+
+/** What the link needs of the browser. */
+export interface Ports {
+  /** Opens a WebSocket; `closed` is called once, also where it never opened, and never before this returns. */
+  open(url: string, on: { message(text: string): void; closed(): void }): Wire;
+  /** Milliseconds since 1970. */
+  now(): number;
+  random(bytes: number): Uint8Array;
+  /** Runs `work` after so many milliseconds; returns what prevents it. */
+  after(milliseconds: number, work: () => void): () => void;
+}
+
+export interface Outgoing {
+  readonly id: string;
+  readonly to: string;
+  readonly body: string;
+}
+
+export interface Credentials {
+  readonly bridge: string;
+  /** Thumbprint of the HSM identity: the agent to speak with. */
+  readonly hsm: string;
+  readonly own: Signer;
+  /** Only while pairing. */
+  readonly invite: Signer | null;
+}
+
+/** For whom the link works: station.ts, on the store. */
+export interface Station {
+  credentials(): Promise<Credentials | null>;
+  /** What to send now, as whom we are logged in. `fresh` is true once for each login. */
+  outgoing(as: Identity, fresh: boolean): Promise<Outgoing[]>;
+  /** Resolves once the message is durable. */
+  receive(body: string): Promise<void>;
+  status(state: LinkStatus["state"], problem: Problem | null): Promise<void>;
+}
+
+type Identity = "own" | "invite";
+
+interface Connection {
+  readonly wire: Wire;
+  readonly as: Identity;
+  readonly signer: Signer;
+  readonly key: string;
+  readonly sent: Set<string>;
+  phase: "hello" | "login" | "ready";
+  heard: boolean;
+  refused: ErrorCode | null;
+  stopTimer: () => void;
+}
+
+export interface Link {
+  /** Looks at the store: connects, reconnects as somebody else, or sends what is new. Call it as often as you like. */
+  wake(): void;
+  /** Resolves when everything asked so far has been done. */
+  settled(): Promise<void>;
+}
+
+/** Makes a link. It does nothing until it is woken. */
+export function makeLink(ports: Ports, station: Station): Link {
+  let connection: Connection | null = null;
+  let next: Identity = "own";
+  let failures = 0;
+  let trouble: Problem | null = null;
+  let stopRetry = () => {};
+  let queue: Promise<void> = Promise.resolve();
+
+  /** One thing after the other: deliveries are acknowledged in order. */
+  function enqueue(work: () => Promise<void>): void {
+    // Where not even the trouble can be written down, the alarm of background.ts is what comes back.
+    queue = queue
+      .then(work)
+      .catch(async (error: unknown) => await lose(problemOf(error)))
+      .catch(() => undefined);
+  }
+
+  async function look(): Promise<void> {
+    const who = await station.credentials();
+    const key = who === null ? "" : `${who.bridge} ${who.own.kid} ${who.invite?.kid ?? ""}`;
+    if (connection !== null && connection.key !== key) {
+      drop(connection);
+      next = "own";
+    }
+    if (who === null) {
+      stopRetry();
+      return await station.status("unpaired", null);
+    }
+    if (connection === null) return await connect(who, key);
+    if (connection.phase === "ready") await flush(connection, false);
+  }
+
+  async function connect(who: Credentials, key: string): Promise<void> {
+    stopRetry();
+    const as = who.invite === null ? "own" : next;
+    const signer = as === "invite" && who.invite !== null ? who.invite : who.own;
+    await station.status("connecting", trouble);
+    const wire = ports.open(who.bridge, {
+      message: (text) => enqueue(async () => await (connection === opened ? take(opened, who, text) : undefined)),
+      closed: () => enqueue(async () => await (connection === opened ? lose(closedProblem(opened)) : undefined)),
+    });
+    const opened: Connection = {
+      wire,
+      as,
+      signer,
+      key,
+      sent: new Set(),
+      phase: "hello",
+      heard: true,
+      refused: null,
+      stopTimer: () => {},
+    };
+    connection = opened;
+    keepAlive(opened);
+  }
+
+  /** A connection that has said nothing for a whole pause is dead, whatever its socket thinks. */
+  function keepAlive(opened: Connection): void {
+    opened.stopTimer = ports.after(PING_EVERY, () =>
+      enqueue(async () => {
+        if (connection !== opened) return;
+        if (!opened.heard || opened.phase !== "ready") return await lose(SILENT);
+        opened.heard = false;
+        send(opened, { v: 1, t: "ping" });
+        keepAlive(opened);
+      }),
+    );
+  }
+
+  async function take(opened: Connection, who: Credentials, text: string): Promise<void> {
+    const frame = parseBridgeFrame(text);
+    opened.heard = true;
+    if (frame.t === "error") return await takeError(opened, frame);
+    if (opened.phase === "hello" && frame.t === "hello") {
+      opened.phase = "login";
+      return send(opened, { v: 1, t: "login", jws: await login(who, opened.signer, frame.nonce), card: null });
+    }
+    if (opened.phase === "login" && frame.t === "ready") {
+      opened.phase = "ready";
+      failures = 0;
+      next = "own";
+      trouble = null;
+      await station.status("online", null);
+      return await flush(opened, true);
+    }
+    if (opened.phase !== "ready") throw outOfPlace(frame);
+    switch (frame.t) {
+      case "deliver":
+        await station.receive(frame.body);
+        send(opened, { v: 1, t: "ack", seq: frame.seq });
+        // It may have completed the pairing, or asked for something to be sent.
+        return await look();
+      case "accepted":
+        return await station.status("online", null);
+      case "pong":
+        return;
+      case "hello":
+      case "ready":
+      case "enrolled":
+        throw outOfPlace(frame);
+    }
+  }
+
+  async function takeError(opened: Connection, frame: BridgeFrame & { t: "error" }): Promise<void> {
+    if (frame.id === null || opened.phase !== "ready") {
+      opened.refused = frame.code;
+      return await lose(closedProblem(opened));
+    }
+    // Not sent, and still in the outbox: the next wake tries again.
+    opened.sent.delete(frame.id);
+    const message = "The bridge did not take a message; it is kept and tried again. If it lasts, tell your operator.";
+    await station.status("online", { code: frame.code, message });
+  }
+
+  async function login(who: Credentials, signer: Signer, bridgeNonce: string): Promise<string> {
+    const iat = Math.floor(ports.now() / 1000);
+    return await signEnvelope(
+      LOGIN,
+      {
+        v: 1,
+        iss: signer.kid,
+        aud: [who.bridge],
+        jti: base64url.encode(ports.random(16)),
+        iat,
+        exp: iat + LOGIN_SECONDS,
+        agent: who.hsm,
+        clientNonce: base64url.encode(ports.random(32)),
+        bridgeNonce,
+      },
+      signer,
+    );
+  }
+
+  async function flush(opened: Connection, fresh: boolean): Promise<void> {
+    for (const { id, to, body } of await station.outgoing(opened.as, fresh)) {
+      if (opened.sent.has(id)) continue;
+      opened.sent.add(id);
+      send(opened, { v: 1, t: "send", id, to, body });
+    }
+  }
+
+  function send(opened: Connection, frame: ClientFrame): void {
+    opened.wire.send(encodeFrame(frame));
+  }
+
+  function drop(opened: Connection): void {
+    opened.stopTimer();
+    connection = null;
+    opened.wire.close();
+  }
+
+  /** Ends the connection and comes back later; at once where only the other of our two keys was the right one. */
+  async function lose(problem: Problem): Promise<void> {
+    const lost = connection;
+    if (lost !== null) drop(lost);
+    const other = lost?.refused === "ERR_LOGIN_UNKNOWN" && lost.as === "own" && !lost.key.endsWith(" ");
+    next = other ? "invite" : "own";
+    const pause = Math.min(RETRY_MOST, RETRY_FIRST * 2 ** failures);
+    const jitter = 0.5 + (ports.random(1)[0] ?? 0) / 510;
+    stopRetry();
+    stopRetry = ports.after(other ? 0 : pause * jitter, () => enqueue(look));
+    if (other) return;
+    failures += 1;
+    trouble = problem;
+    await station.status("offline", problem);
+  }
+
+  return { wake: () => enqueue(look), settled: async () => await queue };
+}
+
+const SILENT: Problem = {
+  code: "ERR_BRIDGE_UNREACHABLE",
+  message: "The bridge stopped answering; this extension keeps trying. If it lasts, tell your operator.",
+};
+
+function closedProblem(connection: Connection): Problem {
+  const { refused, as } = connection;
+  if (refused === "ERR_LOGIN_UNKNOWN") {
+    const message =
+      as === "invite"
+        ? "The bridge does not know this invite. It was used, has expired, or the agent is not connected yet. If this lasts, ask your operator for a new one."
+        : "The bridge does not know this browser: your operator may have removed it, or the agent has not connected yet.";
+    return { code: refused, message };
+  }
+  if (refused !== null) {
+    return { code: refused, message: "The bridge refused this browser; it keeps trying. Tell your operator the code." };
+  }
+  return {
+    code: "ERR_BRIDGE_UNREACHABLE",
+    message: "The bridge cannot be reached; this extension keeps trying. Check your network, then ask your operator.",
+  };
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof Fault) return { code: error.code, message: error.message };
+  const message = "Something failed in this browser; nothing was lost, and it is tried again.";
+  return { code: "ERR_INTERNAL", message };
+}
+
+function outOfPlace(frame: BridgeFrame): Fault {
+  return new Fault("ERR_FRAME_MALFORMED", `The bridge sent ${frame.t} where it has no place; it may need an update.`);
+}

@@ -1,0 +1,180 @@
+/** One request as its reader sees it, from the large sentence to the small print. Given all it shows; loads nothing. */
+import { hexToBytes } from "@noble/hashes/utils.js";
+import { useEffect } from "preact/hooks";
+import { addressOfPublicKey } from "../../protocol/device-signature.ts";
+import type { Checked } from "../check.ts";
+import type { Problem, StoredDevice, StoredRequest } from "../store.ts";
+import { appraise } from "./concern.ts";
+import { Confirm, Stopped, useConfirmation, Withdrawn } from "./confirm.tsx";
+import { DeviceScreens } from "./device-screens.tsx";
+import { Facts } from "./facts.tsx";
+import { Fours } from "./fours.tsx";
+import { Icon } from "./icon.tsx";
+import { useNow } from "./live.ts";
+import { Countdown, People } from "./people.tsx";
+import { CodeLine, ProblemBox } from "./problem.tsx";
+import { Reject } from "./reject.tsx";
+import { isAlarming, type Standing, standingOf } from "./standing.ts";
+import { Steps } from "./steps.tsx";
+import { approvalSteps, deliverySteps } from "./timeline.ts";
+import { Warnings } from "./warnings.tsx";
+import { groupAmount, modelName, sentenceOf, stateLabel } from "./wording.ts";
+
+interface Props {
+  readonly stored: StoredRequest;
+  readonly checked: Checked | null;
+  readonly problem: Problem | null;
+  readonly others: readonly StoredRequest[];
+  readonly devices: readonly StoredDevice[];
+  readonly me: string;
+  readonly online: boolean;
+}
+
+export function RequestView(props: Props) {
+  const { stored, checked, problem, me } = props;
+  const now = useNow();
+  const payload = checked?.payload ?? stored.payload;
+  const standing = standingOf(stored, me, now);
+  const vaultAddress = addressOfPublicKey(hexToBytes(payload.vault.publicKey));
+  useEffect(() => {
+    document.title = `${stateLabel(standing.state)}: ${sentenceOf(payload)}`;
+  }, [standing.state, payload]);
+
+  if (isAlarming(problem))
+    return <Alarm {...props} problem={problem} standing={standing} vaultAddress={vaultAddress} />;
+  const appraisal = appraise({ payload, receipt: stored.receipt }, vaultAddress, historyOf(props.others), now);
+  return (
+    <main class="request">
+      <div class="lead">
+        <Sentence payload={payload} />
+        {stored.notice !== null && <ProblemBox problem={stored.notice} tone="warning" about={stored.id} />}
+        {standing.open && <Warnings appraisal={appraisal} />}
+      </div>
+      <Decide {...props} standing={standing} now={now} />
+      <Facts
+        payload={payload}
+        vaultAddress={vaultAddress}
+        digest={checked?.digest ?? stored.digest}
+        statement={checked?.statement ?? null}
+      />
+    </main>
+  );
+}
+
+function Sentence({ payload }: { payload: StoredRequest["payload"] }) {
+  const { amount, asset, to } = payload.effect;
+  return (
+    <h1 class="sentence">
+      Send{" "}
+      <strong>
+        {groupAmount(amount)} {asset}
+      </strong>{" "}
+      to <Fours text={to} ends /> from <strong>{payload.vault.name}</strong>
+    </h1>
+  );
+}
+
+function Decide({
+  stored,
+  checked,
+  problem,
+  devices,
+  me,
+  online,
+  standing,
+  now,
+}: Props & { standing: Standing; now: number }) {
+  const { confirmation, stage } = useConfirmation(stored.id);
+  const device = devices.find((one) => one.state === "enrolled");
+  const steps = [...approvalSteps(stored, standing, online, now), ...deliverySteps(stored, online, now)];
+  const prompted = stage.at === "asking" ? stage.device : null;
+  const model = prompted?.model ?? device?.model;
+  const mayConfirm = standing.mayApprove && checked !== null;
+  return (
+    <div class="decide">
+      <section class="standing" aria-labelledby="standing-title">
+        <div class="state-line">
+          <h2 id="standing-title" class={`state ${standing.state}`}>
+            {stateLabel(standing.state)}
+          </h2>
+          {standing.open && <Countdown expires={stored.payload.exp} now={now} />}
+        </div>
+        <p class="state-sentence" role="status">
+          {standing.sentence}
+        </p>
+        {problem !== null && standing.open && <ProblemBox problem={problem} tone="warning" about={stored.id} />}
+        {standing.refusal !== null && <ProblemBox problem={standing.refusal} tone="warning" about={stored.id} />}
+        <Withdrawn stage={stage} />
+        {standing.did === "nothing" && <Stopped stage={stage} />}
+        {stage.at === "asking" && !mayConfirm && (
+          <p class="box warning" role="alert">
+            This ended while your Ledger was asking. Reject it on the device: a signature would not count any more.
+          </p>
+        )}
+        {standing.did === "withdrew" && standing.open && (
+          <p class="state-sentence">
+            You cancelled while your device was asking: you cannot approve this request any more.
+          </p>
+        )}
+        <Steps steps={steps} />
+        <div class="buttons">
+          {mayConfirm && device === undefined && (
+            <p class="box note">
+              You have no enrolled device yet. <a href="./enrol.html">Enrol your Ledger</a>, then come back: the request
+              stays here.
+            </p>
+          )}
+          {mayConfirm && device !== undefined && (
+            <Confirm confirmation={confirmation} stage={stage} effect={stored.payload.effect} />
+          )}
+          {standing.mayReject && stage.at !== "asking" && <Reject requestId={stored.id} />}
+        </div>
+      </section>
+      {(mayConfirm || prompted !== null) && checked !== null && model !== undefined && (
+        <section class="device" aria-labelledby="device-title">
+          <h2 id="device-title">What your {modelName(model)} shows</h2>
+          <DeviceScreens
+            model={model}
+            appVersion={prompted?.appVersion ?? null}
+            statement={checked.statement}
+            words={checked.decoded}
+          />
+        </section>
+      )}
+      <People standing={standing} threshold={stored.payload.quorum.threshold} me={me} />
+    </div>
+  );
+}
+
+function Alarm(props: Props & { problem: Problem; standing: Standing; vaultAddress: string }) {
+  const { stored, problem, standing, vaultAddress } = props;
+  return (
+    <main class="alarm">
+      <div class="box danger" role="alert">
+        <h1>
+          <Icon name="stop" /> Do not sign this request
+        </h1>
+        <p>{problem.message}</p>
+        <p>Nothing was asked of your device. Tell your operator by telephone, and reject the request.</p>
+        <CodeLine code={problem.code} about={stored.id} />
+      </div>
+      <Steps steps={deliverySteps(stored, props.online, useNow())} />
+      {standing.refusal !== null && <ProblemBox problem={standing.refusal} tone="warning" about={stored.id} />}
+      {!standing.open && (
+        <p class="state-sentence" role="status">
+          {stateLabel(standing.state)}. {standing.sentence}
+        </p>
+      )}
+      {standing.mayReject && <Reject requestId={stored.id} />}
+      <details>
+        <summary>What the request claims</summary>
+        <Facts payload={stored.payload} vaultAddress={vaultAddress} digest={stored.digest} statement={null} />
+      </details>
+    </main>
+  );
+}
+
+/** Requests that passed their checks: what is refused teaches nothing about what is usual. */
+function historyOf(requests: readonly StoredRequest[]): StoredRequest[] {
+  return requests.filter((request) => !isAlarming(request.problem));
+}

@@ -1,0 +1,89 @@
+import { expect, test } from "vitest";
+import type { RequestState } from "../../protocol/message.ts";
+import { NOW, sampleMine, sampleRecord, sampleRequest } from "./sample-request.ts";
+import { isAlarming, standingOf } from "./standing.ts";
+
+const approvedBy = (...people: string[]) => people.map((person) => sampleRecord("approval", person));
+
+test("a fresh request waits for everybody and may be decided", () => {
+  const standing = standingOf(sampleRequest(), "alice", NOW);
+  expect(standing).toMatchObject({
+    state: "pending",
+    open: true,
+    stillNeeded: 2,
+    waitingFor: ["alice", "bob", "dave"],
+    mayApprove: true,
+    mayReject: true,
+    sentence: "2 more approvals are needed, from you, bob or dave.",
+  });
+});
+
+test("the last approval is named as the one that signs", () => {
+  const request = sampleRequest({ state: "pending", records: approvedBy("bob") });
+  expect(standingOf(request, "alice", NOW).sentence).toBe("Your approval signs it: one more is needed.");
+  expect(standingOf(request, "bob", NOW).sentence).toBe("One more approval signs it: alice or dave.");
+});
+
+test("people are counted once", () => {
+  const request = sampleRequest({ state: "pending", records: approvedBy("bob", "bob") });
+  expect(standingOf(request, "alice", NOW).stillNeeded).toBe(1);
+});
+
+test("an approval on its way is neither counted nor asked for again", () => {
+  const standing = standingOf(sampleRequest({ mine: [sampleMine("approval")] }), "alice", NOW);
+  expect(standing).toMatchObject({ did: "approved", mayApprove: false, mayReject: true, stillNeeded: 2 });
+  expect(standing.sentence).toBe(
+    "Your approval is on its way; after it, one more approval is needed, from bob or dave.",
+  );
+});
+
+test("who withdrew cannot approve any more, and is not waited for", () => {
+  const standing = standingOf(sampleRequest({ mine: [sampleMine("withdrawal")] }), "alice", NOW);
+  expect(standing).toMatchObject({ did: "withdrew", mayApprove: false, waitingFor: ["bob", "dave"] });
+  const two = sampleRequest({
+    state: "pending",
+    records: ["bob", "dave"].map((one) => sampleRecord("withdrawal", one)),
+  });
+  expect(standingOf(two, "alice", NOW).sentence).toBe("Too few people are left who could approve it: it will expire.");
+});
+
+test("who is not among the people decides nothing", () => {
+  expect(standingOf(sampleRequest(), "carol", NOW)).toMatchObject({ mayApprove: false, mayReject: false });
+});
+
+test("a refused approval shows its sentence; it is final or may be tried again, by its code", () => {
+  const refused = (code: string) =>
+    standingOf(sampleRequest({ mine: [sampleMine("approval", { refusal: { code, message: "No." } })] }), "alice", NOW);
+  expect(refused("ERR_APPROVAL_DUPLICATE")).toMatchObject({ mayApprove: false, refusal: { message: "No." } });
+  expect(refused("ERR_APPROVAL_SIGNATURE")).toMatchObject({ mayApprove: true, did: "nothing" });
+});
+
+test("a problem takes the approve button and leaves reject", () => {
+  const problem = { code: "ERR_REQUEST_DIFFERS", message: "It differs." };
+  expect(standingOf(sampleRequest({ problem }), "alice", NOW)).toMatchObject({ mayApprove: false, mayReject: true });
+  expect(isAlarming(problem)).toBe(true);
+  expect(isAlarming({ code: "ERR_APPROVAL_INITIATOR", message: "" })).toBe(false);
+  expect(isAlarming(null)).toBe(false);
+});
+
+test("time ends what waits, even before the agent says so", () => {
+  const request = sampleRequest({ payload: { exp: NOW } });
+  expect(standingOf(request, "alice", NOW)).toMatchObject({ state: "expired", open: false, mayApprove: false });
+  const signed = sampleRequest({ payload: { exp: NOW }, state: "signed" });
+  expect(standingOf(signed, "alice", NOW).state).toBe("signed");
+});
+
+test.each<[RequestState, RegExp]>([
+  ["approved", /HSM signs it next/],
+  ["signed", /The HSM has signed it\. carol can now send it/],
+  ["rejected", /^Rejected by bob: wrong amount\. Nothing was signed\.$/],
+  ["cancelled", /^Cancelled by carol/],
+  ["expired", /^It expired on .* carol can propose it again\.$/],
+  ["void", /policy or the people changed/],
+  ["failed", /could not sign it/],
+])("%s ends in one sentence and no button", (state, sentence) => {
+  const records = [sampleRecord("rejection", "bob", { reason: "wrong-amount" })];
+  const standing = standingOf(sampleRequest({ state, records }), "alice", NOW);
+  expect(standing.sentence).toMatch(sentence);
+  expect(standing).toMatchObject({ state, open: false, mayApprove: false, mayReject: false });
+});

@@ -1,0 +1,156 @@
+/**
+ * Where a request stands, for one reader: who has approved, who is needed, what this person may do now, and, once it is over,
+ * the sentence that says how. From the request, its newest verified receipt, this person's own messages and the time. Pure.
+ */
+import type { ErrorCode } from "../../protocol/error.ts";
+import type { RequestRecord, RequestState } from "../../protocol/message.ts";
+import type { RequestPayload } from "../../protocol/request.ts";
+import type { Mine, Problem, StoredRequest } from "../store.ts";
+import { momentOf } from "./clock.ts";
+import { listWords, reasonClause } from "./wording.ts";
+
+export interface Standing {
+  /** The receipt's state, or `expired` where the time is up and the agent has not said so yet. */
+  readonly state: RequestState;
+  readonly open: boolean;
+  /** How it ended or what it waits for, one sentence or two. */
+  readonly sentence: string;
+  readonly approvals: readonly RequestRecord[];
+  /** Of the quorum's people, those who can still approve. */
+  readonly waitingFor: readonly string[];
+  /** Those who cancelled while their device asked: they cannot approve any more. */
+  readonly withdrawn: readonly string[];
+  readonly stillNeeded: number;
+  /** What this person did in this request, as far as it was not refused. */
+  readonly did: "nothing" | "approved" | "withdrew" | "rejected";
+  readonly mayApprove: boolean;
+  readonly mayReject: boolean;
+  /** The newest refusal of one of this person's messages. */
+  readonly refusal: Problem | null;
+}
+
+/** After one of these refusals a second signature of the same person cannot help. */
+const FINAL_REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
+  "ERR_APPROVAL_NOT_ELIGIBLE",
+  "ERR_APPROVAL_INITIATOR",
+  "ERR_APPROVAL_DUPLICATE",
+  "ERR_APPROVAL_WITHDRAWN",
+  "ERR_MEMBER_UNKNOWN",
+  "ERR_MEMBER_ROLE",
+  "ERR_REQUEST_STATE",
+  "ERR_REQUEST_EXPIRED",
+]);
+
+/** Why this person does not decide on a request: nothing is wrong with the request itself. */
+const NOT_FOR_ME: ReadonlySet<string> = new Set<ErrorCode>([
+  "ERR_APPROVAL_INITIATOR",
+  "ERR_APPROVAL_NOT_ELIGIBLE",
+  "ERR_REQUEST_EXPIRED",
+  "ERR_INVITE",
+]);
+
+/** True where the request itself is wrong: it must not be signed by anybody. */
+export function isAlarming(problem: Problem | null): problem is Problem {
+  return problem !== null && !NOT_FOR_ME.has(problem.code);
+}
+
+/** `me` is this person's name. `now` in seconds. */
+export function standingOf(stored: StoredRequest, me: string, now: number): Standing {
+  const { payload } = stored;
+  const records = stored.receipt?.records ?? [];
+  const approvals = firstOfEach(records.filter((record) => record.kind === "approval"));
+  const did = deedOf(stored, records, me);
+  const withdrawn = payload.quorum.people.filter(
+    (person) =>
+      (person === me && did === "withdrew") ||
+      records.some((record) => record.kind === "withdrawal" && record.person === person),
+  );
+  const waitingFor = payload.quorum.people.filter(
+    (person) => !withdrawn.includes(person) && !approvals.some((record) => record.person === person),
+  );
+  const stillNeeded = Math.max(0, payload.quorum.threshold - approvals.length);
+  const recorded = stored.receipt?.state ?? "pending";
+  const waits = recorded === "proposed" || recorded === "pending";
+  const state = waits && payload.exp <= now ? "expired" : recorded;
+  const open = waits && state !== "expired";
+  const refusal = newest(stored.mine.filter((mine) => mine.refusal !== null))?.refusal ?? null;
+  const eligible = payload.quorum.people.includes(me);
+  const barred = refusal !== null && FINAL_REFUSALS.has(refusal.code);
+  return {
+    state,
+    open,
+    sentence: open ? waitingSentence(stillNeeded, waitingFor, me, did) : endSentence(state, payload, stored),
+    approvals,
+    waitingFor,
+    withdrawn,
+    stillNeeded,
+    did,
+    mayApprove: open && eligible && did === "nothing" && !barred && stored.problem === null,
+    mayReject: open && eligible && did !== "rejected",
+    refusal,
+  };
+}
+
+function waitingSentence(needed: number, waitingFor: readonly string[], me: string, did: Standing["did"]): string {
+  if (did === "rejected") return "Your rejection ends it as soon as the agent has it.";
+  if (needed === 0) return "Enough people have approved; the HSM signs it next.";
+  if (needed > waitingFor.length) return "Too few people are left who could approve it: it will expire.";
+  const others = waitingFor.filter((person) => person !== me);
+  if (did === "approved" && waitingFor.includes(me)) {
+    return needed === 1
+      ? "Your approval is on its way; it is the last one needed."
+      : `Your approval is on its way; after it, ${countOf(needed - 1)} needed, from ${listWords(others, "or")}.`;
+  }
+  const mine = waitingFor.includes(me) && did === "nothing";
+  if (needed === 1 && mine) return "Your approval signs it: one more is needed.";
+  const who = listWords(mine ? ["you", ...others] : others, "or");
+  return needed === 1 ? `One more approval signs it: ${who}.` : `${needed} more approvals are needed, from ${who}.`;
+}
+
+function countOf(approvals: number): string {
+  return approvals === 1 ? "one more approval is" : `${approvals} more approvals are`;
+}
+
+function endSentence(state: RequestState, payload: RequestPayload, stored: StoredRequest): string {
+  const records = stored.receipt?.records ?? [];
+  const by = records.find((record) => record.kind === "rejection");
+  switch (state) {
+    case "proposed":
+    case "pending":
+      return "It waits for approvals.";
+    case "approved":
+      return "Enough people have approved; the HSM signs it next.";
+    case "signed":
+      return `The HSM has signed it. ${payload.initiator} can now send it to ${payload.network.name}.`;
+    case "rejected":
+      return by === undefined
+        ? "It was rejected. Nothing was signed."
+        : `Rejected by ${by.person}: ${reasonClause(by.reason)}. Nothing was signed.`;
+    case "cancelled":
+      return `Cancelled by ${payload.initiator}, who proposed it. Nothing was signed.`;
+    case "expired":
+      return `It expired on ${momentOf(payload.exp).local} before enough people approved. Nothing was signed; ${payload.initiator} can propose it again.`;
+    case "void":
+      return `The policy or the people changed after it was proposed, so it no longer counts. Nothing was signed; ${payload.initiator} can propose it again.`;
+    case "failed":
+      return "The HSM could not sign it. Nothing was released; call your operator.";
+  }
+}
+
+function deedOf(stored: StoredRequest, records: readonly RequestRecord[], me: string): Standing["did"] {
+  const counts = (kind: Mine["kind"]) =>
+    stored.mine.some((mine) => mine.kind === kind && mine.refusal === null) ||
+    records.some((record) => record.kind === kind && record.person === me);
+  if (counts("rejection")) return "rejected";
+  if (counts("withdrawal")) return "withdrew";
+  return counts("approval") ? "approved" : "nothing";
+}
+
+/** One record a person: a quorum counts people. */
+function firstOfEach(records: readonly RequestRecord[]): RequestRecord[] {
+  return records.filter((record, at) => records.findIndex((other) => other.person === record.person) === at);
+}
+
+function newest(mine: readonly Mine[]): Mine | undefined {
+  return [...mine].sort((a, b) => b.at - a.at)[0];
+}

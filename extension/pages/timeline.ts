@@ -1,0 +1,86 @@
+/**
+ * What became of this person's own message, step by step. A tick stands only where something was verified, and says what.
+ * Pure.
+ */
+
+import type { Mine, StoredRequest } from "../store.ts";
+import { timeOfDay } from "./clock.ts";
+import type { Standing } from "./standing.ts";
+
+export interface Step {
+  readonly state: "done" | "now" | "later" | "late";
+  readonly label: string;
+  /** What was verified, or what is being waited for. */
+  readonly detail: string;
+  /** A long value to stand below, in groups of four. */
+  readonly value?: string;
+}
+
+/** Without a receipt for this long a person is told to call. Seconds. */
+export const RECEIPT_PATIENCE = 10;
+
+/** The steps after approving, or none while this person has not approved. `now` in seconds. */
+export function approvalSteps(stored: StoredRequest, standing: Standing, online: boolean, now: number): Step[] {
+  const mine = latest(stored.mine, "approval");
+  if (mine === undefined || mine.refusal !== null) return [];
+  const { threshold } = stored.payload.quorum;
+  const given = standing.approvals.length;
+  const signed = standing.state === "signed";
+  const enough = given >= threshold;
+  const hash = stored.receipt?.hash ?? null;
+  const reached = mine.received || signed;
+  return [
+    {
+      state: "done",
+      label: "Signed on your Ledger",
+      detail: `${timeOfDay(mine.at)}: the signature was verified against your enrolled device and is kept in this browser.`,
+    },
+    deliveryStep(mine, "approval", online, now),
+    {
+      state: enough ? "done" : reached ? "now" : "later",
+      label: `Approved by ${given} of ${threshold}`,
+      detail: enough ? "The agent's record, signed by the HSM, names them." : standing.sentence,
+    },
+    {
+      state: signed ? "done" : enough && standing.state === "approved" ? "now" : "later",
+      label: "Signed by the HSM",
+      detail: signed ? "The HSM's signed receipt names the transaction:" : "The transaction's hash will stand here.",
+      ...(hash === null ? {} : { value: hash }),
+    },
+  ];
+}
+
+/** Whether this person's rejection or withdrawal has reached the agent, or none. */
+export function deliverySteps(stored: StoredRequest, online: boolean, now: number): Step[] {
+  return (["withdrawal", "rejection"] as const).flatMap((kind) => {
+    const mine = latest(stored.mine, kind);
+    if (mine === undefined || mine.refusal !== null) return [];
+    return [deliveryStep(mine, kind, online, now)];
+  });
+}
+
+function deliveryStep(mine: Mine, kind: Mine["kind"], online: boolean, now: number): Step {
+  if (mine.received) {
+    return {
+      state: "done",
+      label: "Received by the agent",
+      detail: `Its receipt, signed by the HSM, names your ${kind}.`,
+    };
+  }
+  if (now - mine.at >= RECEIPT_PATIENCE) {
+    return {
+      state: "late",
+      label: "Not received yet",
+      detail: `Your ${kind} is kept in this browser and sent again by itself; call your operator if it stays so.`,
+    };
+  }
+  return {
+    state: "now",
+    label: online ? "Sent, waiting for the agent's receipt" : "Kept, waiting for the connection",
+    detail: `Your ${kind} counts once the agent's receipt is here.`,
+  };
+}
+
+function latest(mine: readonly Mine[], kind: Mine["kind"]): Mine | undefined {
+  return mine.filter((one) => one.kind === kind).sort((a, b) => b.at - a.at)[0];
+}

@@ -1,0 +1,88 @@
+/**
+ * The words in which a request, a person's reasons and a device are put on the pages.
+ * Pure. It renders for reading; the exact text is the statement's alone. Design, section 3.
+ */
+import type { RejectReason, RequestState } from "../../protocol/message.ts";
+import type { LedgerModel } from "../devices/device.ts";
+
+/** `250000.00` as `250,000.00`: whole digits in threes; the fraction stays as it is, nothing is rounded. */
+export function groupAmount(amount: string): string {
+  const [whole = "", fraction] = amount.split(".");
+  const grouped = whole.replaceAll(/\B(?=(?:\d{3})+$)/g, ",");
+  return fraction === undefined ? grouped : `${grouped}.${fraction}`;
+}
+
+/** A text in pieces of four characters; the last may be shorter. */
+export function inFours(text: string): string[] {
+  return text.match(/.{1,4}/g) ?? [];
+}
+
+/** What is needed of a payload to say in one sentence what it asks for. */
+export interface SendSentence {
+  readonly effect: { readonly amount: string; readonly asset: string; readonly to: string };
+  readonly vault: { readonly name: string };
+}
+
+/** "Send 1.50 ETH to 0x… from Treasury-1", the address whole. */
+export function sentenceOf(request: SendSentence): string {
+  const { amount, asset, to } = request.effect;
+  return `Send ${groupAmount(amount)} ${asset} to ${to} from ${request.vault.name}`;
+}
+
+const REASONS: Record<RejectReason, string> = {
+  "wrong-destination": "Wrong destination",
+  "wrong-amount": "Wrong amount",
+  "not-expected": "I did not expect this request",
+  suspicious: "Something is suspicious",
+  other: "Another reason",
+};
+
+/** The reasons for which a person may reject, in the order of the list. */
+export const REJECT_REASONS = Object.keys(REASONS) as RejectReason[];
+
+/** A reason as the list names it. */
+export function reasonLabel(reason: RejectReason): string {
+  return REASONS[reason];
+}
+
+/** A reason after a colon: "Rejected by bob: wrong destination". */
+export function reasonClause(reason: RejectReason | null): string {
+  if (reason === null) return "no reason given";
+  return reason === "not-expected" ? "did not expect this request" : reasonLabel(reason).toLowerCase();
+}
+
+const STATES: Record<RequestState, string> = {
+  proposed: "Proposed",
+  pending: "Waiting for approvals",
+  approved: "Approved, being signed",
+  signed: "Signed",
+  rejected: "Rejected",
+  cancelled: "Cancelled",
+  expired: "Expired",
+  void: "Void",
+  failed: "Failed",
+};
+
+/** A state in two or three words. */
+export function stateLabel(state: RequestState): string {
+  return STATES[state];
+}
+
+const MODELS: Record<LedgerModel, string> = {
+  "nano-s": "Ledger Nano S",
+  "nano-s-plus": "Ledger Nano S Plus",
+  "nano-x": "Ledger Nano X",
+  flex: "Ledger Flex",
+  stax: "Ledger Stax",
+};
+
+/** The name that stands on the box. */
+export function modelName(model: LedgerModel): string {
+  return MODELS[model];
+}
+
+/** `a`, `a and b`, `a, b and c`; `conjunction` is "and" or "or". */
+export function listWords(words: readonly string[], conjunction = "and"): string {
+  if (words.length < 2) return words.join("");
+  return `${words.slice(0, -1).join(", ")} ${conjunction} ${words.at(-1) ?? ""}`;
+}

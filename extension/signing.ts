@@ -1,0 +1,44 @@
+/**
+ * From a stored request to a device's signature over its statement: the one road to a prompt. README.md, "Devices".
+ * Everything is checked again right before the person is asked, and the answer before it is used. Nothing is stored or sent here.
+ */
+import { recoverSigner } from "../protocol/device-signature.ts";
+import { Fault } from "../protocol/error.ts";
+import { checkRequest, trustOf } from "./check.ts";
+import { clock } from "./compose.ts";
+import { type ApprovalDevice, DeviceFault } from "./devices/device.ts";
+import { loadDevices, loadPairing, loadRequest } from "./store.ts";
+
+/**
+ * Has `device` sign the statement of a request. Waits as long as the person reads.
+ * @throws Fault where the request must not be signed; DeviceFault where the device did not, e.g. "wrong-device", "declined"
+ */
+export async function signWithDevice(
+  requestId: string,
+  device: ApprovalDevice,
+): Promise<{ address: string; signature: string }> {
+  const request = await loadRequest(requestId);
+  if (request === null) throw new Fault("ERR_REQUEST_UNKNOWN", "This request is not known in this browser.");
+  if (request.problem !== null) throw new Fault("ERR_REQUEST_DIFFERS", request.problem.message);
+  const trust = trustOf(await loadPairing(), clock());
+  const { path, address } = await enrolledOn(device);
+  const { statement } = await checkRequest(request, trust);
+  const signature = await device.signStatement(path, statement);
+  if (recoverSigner(statement, signature) !== address) {
+    throw new Fault("ERR_APPROVAL_SIGNATURE", "The device's signature is not over this statement; sign again on it.");
+  }
+  return { address, signature };
+}
+
+/** The enrolled address of this person that the connected device holds. */
+async function enrolledOn(device: ApprovalDevice): Promise<{ path: string; address: string }> {
+  const enrolled = (await loadDevices()).filter((one) => one.state === "enrolled" && one.vendor === device.vendor);
+  if (enrolled.length === 0) {
+    throw new Fault("ERR_APPROVAL_DEVICE", "No device of yours is enrolled yet; enrol one, and have it confirmed.");
+  }
+  for (const path of new Set(enrolled.map((one) => one.path))) {
+    const address = await device.address(path, { show: false });
+    if (enrolled.some((one) => one.path === path && one.address === address)) return { path, address };
+  }
+  throw new DeviceFault("wrong-device");
+}

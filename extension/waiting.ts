@@ -1,0 +1,28 @@
+/** Which requests wait for this person's decision. Pure. What is final is said by the agent's receipts, never by our clock. */
+import type { RequestState } from "../protocol/message.ts";
+import type { Mine, StoredRequest } from "./store.ts";
+
+/** The state as far as it is known here. */
+export function stateOf(request: StoredRequest): RequestState {
+  return request.receipt?.state ?? "pending";
+}
+
+/** True until a receipt has said how it ended. */
+export function isOpen(request: StoredRequest): boolean {
+  const state = stateOf(request);
+  return state === "proposed" || state === "pending" || state === "approved";
+}
+
+/** This person's decision of that kind that the agent has not refused. */
+export function standing(request: StoredRequest, kind: Mine["kind"]): Mine | undefined {
+  return request.mine.find((mine) => mine.kind === kind && mine.refusal === null);
+}
+
+/** True while `name` can still decide. `now` in seconds. */
+export function isWaiting(request: StoredRequest, name: string | null, now: number): boolean {
+  const state = stateOf(request);
+  const decided =
+    request.mine.some((mine) => mine.refusal === null) ||
+    (request.receipt?.records ?? []).some((record) => record.person === name);
+  return (state === "pending" || state === "proposed") && request.payload.exp > now && !decided;
+}

@@ -1,0 +1,311 @@
+/**
+ * An approver without a browser: the protocol spoken by a script that holds its extension key and a device key in the clear.
+ * It stands for a hostile computer (it sends what no page would) and for the speed of many approvers.
+ */
+import { randomBytes } from "node:crypto";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { exportJWK, generateKeyPair, importJWK } from "jose";
+import { WebSocket } from "ws";
+import { addressOfPublicKey, personalMessageHash } from "../../protocol/device-signature.ts";
+import {
+  type Claims,
+  type MessageType,
+  openEnvelope,
+  peekEnvelope,
+  type Signer,
+  seal,
+  signEnvelope,
+  unseal,
+} from "../../protocol/envelope.ts";
+import { type BridgeFrame, type ClientFrame, encodeFrame, parseBridgeFrame } from "../../protocol/frame.ts";
+import { DEVELOPMENT_BRIDGE, parseInvite } from "../../protocol/invite.ts";
+import {
+  APPROVAL,
+  ENROLMENT,
+  LOGIN,
+  PAIR,
+  RECEIPT,
+  REFUSAL,
+  type Receipt,
+  type Refusal,
+  SYNC,
+  WELCOME,
+} from "../../protocol/message.ts";
+import { type PublicJwk, thumbprint } from "../../protocol/primitive.ts";
+import { REQUEST, type RequestPayload, requestDigest } from "../../protocol/request.ts";
+import type { World } from "./world.ts";
+
+export interface Key {
+  readonly jwk: PublicJwk;
+  readonly signer: Signer;
+}
+
+export async function makeKey(): Promise<Key> {
+  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
+  const { kty, crv, x, y, d } = await exportJWK(privateKey);
+  return await keyOf({ kty, crv, x, y, d } as PublicJwk & { d: string });
+}
+
+async function keyOf(jwk: PublicJwk & { d: string }): Promise<Key> {
+  const key = (await importJWK({ ...jwk }, "ES256")) as CryptoKey;
+  const publicJwk: PublicJwk = { kty: "EC", crv: "P-256", x: jwk.x, y: jwk.y };
+  const sign = async (input: Uint8Array) =>
+    new Uint8Array(await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, new Uint8Array(input)));
+  return { jwk: publicJwk, signer: { kid: thumbprint(publicJwk), sign } };
+}
+
+/** A device's key, which signs whatever it is told: the opposite of a device. */
+export class LooseDevice {
+  readonly #secret = secp256k1.keygen().secretKey;
+  readonly address = addressOfPublicKey(secp256k1.getPublicKey(this.#secret, false));
+
+  sign(statement: string): string {
+    const signature = secp256k1.sign(personalMessageHash(statement), this.#secret, {
+      prehash: false,
+      format: "recovered",
+    });
+    return `0x${bytesToHex(signature.subarray(1))}${signature[0] === 1 ? "1c" : "1b"}`;
+  }
+}
+
+/** A connection to the bridge that has logged in. */
+export class BridgeClient {
+  readonly #socket: WebSocket;
+  readonly #frames: BridgeFrame[] = [];
+  #look: () => void = () => {};
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  /** Logs in with `key` for the agent `hsm` (a thumbprint). Rejects with the bridge's code. */
+  static async connect(port: number, hsm: string, key: Key): Promise<BridgeClient> {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, {
+      headers: { host: new URL(DEVELOPMENT_BRIDGE).host },
+      perMessageDeflate: false,
+    });
+    const client = new BridgeClient(socket);
+    socket.on("message", (data: Buffer) => {
+      client.#frames.push(parseBridgeFrame(data.toString("utf8")));
+      client.#look();
+    });
+    socket.on("error", () => client.#look());
+    socket.on("close", () => client.#look());
+    const hello = await client.take((frame) => frame.t === "hello");
+    const iat = now();
+    const body = {
+      agent: hsm,
+      clientNonce: randomBytes(32).toString("base64url"),
+      bridgeNonce: hello.t === "hello" ? hello.nonce : "",
+    };
+    const claims = { v: 1 as const, iss: key.signer.kid, aud: [DEVELOPMENT_BRIDGE], jti: newJti(), iat, exp: iat + 60 };
+    client.send({ v: 1, t: "login", jws: await signEnvelope(LOGIN, { ...claims, ...body }, key.signer), card: null });
+    const answer = await client.take((frame) => frame.t === "ready" || frame.t === "error");
+    if (answer.t === "error") throw Object.assign(new Error(answer.code), { code: answer.code });
+    return client;
+  }
+
+  send(frame: ClientFrame): void {
+    this.#socket.send(encodeFrame(frame));
+  }
+
+  /** Takes the first frame that fits, now or later. Rejects when the connection is closed. */
+  async take(fits: (frame: BridgeFrame) => boolean): Promise<BridgeFrame> {
+    return await new Promise((resolve, reject) => {
+      this.#look = () => {
+        const at = this.#frames.findIndex(fits);
+        const [frame] = at < 0 ? [] : this.#frames.splice(at, 1);
+        if (frame !== undefined) {
+          this.#look = () => {};
+          resolve(frame);
+        } else if (this.#socket.readyState >= WebSocket.CLOSING) reject(new Error("the bridge closed the connection"));
+      };
+      this.#look();
+    });
+  }
+
+  close(): void {
+    this.#socket.terminate();
+  }
+}
+
+export interface Arrived {
+  readonly jws: string;
+  readonly payload: RequestPayload;
+  readonly digest: string;
+  /** The statement as the request gives it; nothing is checked here. */
+  readonly statement: string;
+}
+
+/** A paired approver. Messages are kept until they are asked for. */
+export class Member {
+  readonly key: Key;
+  readonly device: LooseDevice;
+  readonly hsm: string;
+  readonly #hsmJwk: PublicJwk;
+  readonly #client: BridgeClient;
+  readonly #messages: string[] = [];
+
+  private constructor(key: Key, device: LooseDevice, hsm: string, hsmJwk: PublicJwk, client: BridgeClient) {
+    this.key = key;
+    this.device = device;
+    this.hsm = hsm;
+    this.#hsmJwk = hsmJwk;
+    this.#client = client;
+  }
+
+  /** Pairs with a fresh invite; with `enrol` also enrols a device and has the operator confirm it. */
+  static async join(world: World, name: string, { enrol = true } = {}): Promise<Member> {
+    const { code } = await world.json<{ code: string }>("invite", name, "--role", "approver");
+    const member = await Member.pair(world, code);
+    if (enrol) await member.enrol(world, name);
+    return member;
+  }
+
+  static async pair(world: World, code: string): Promise<Member> {
+    const invite = parseInvite(code);
+    const inviteKey = await keyOf({ ...invite.key, d: invite.d });
+    const key = await makeKey();
+    const invited = await retry(async () => await BridgeClient.connect(world.port, invite.hsm, inviteKey));
+    const jws = await message(PAIR, inviteKey, invite.hsm, { key: key.jwk });
+    invited.send({ v: 1, t: "send", id: newJti(), to: invite.hsm, body: seal(jws) });
+    const frame = await invited.take((f) => f.t === "deliver");
+    invited.close();
+    if (frame.t !== "deliver") throw new Error("no welcome");
+    const answer = unseal(frame.body);
+    const claimed = JSON.parse(Buffer.from(answer.split(".")[1] ?? "", "base64url").toString()) as {
+      hsm?: PublicJwk;
+      code?: string;
+    };
+    if (claimed.hsm === undefined) throw Object.assign(new Error(claimed.code ?? "refused"), { code: claimed.code });
+    const hsmJwk = claimed.hsm;
+    await openEnvelope(answer, {
+      type: WELCOME,
+      keyOf: (kid) => (kid === invite.hsm ? hsmJwk : undefined),
+      audience: key.signer.kid,
+      now: now(),
+    });
+    const client = await retry(async () => await BridgeClient.connect(world.port, invite.hsm, key));
+    return new Member(key, new LooseDevice(), invite.hsm, hsmJwk, client);
+  }
+
+  async enrol(world: World, name: string, address = this.device.address): Promise<void> {
+    await this.post(ENROLMENT, { address, vendor: "Ledger", model: "nano-s-plus", path: "m/44'/60'/7'/0/0" });
+    await retry(async () => await world.json("members", "confirm", name, address));
+  }
+
+  /** Sends a message of this member and returns its jti. */
+  async post<T extends Claims>(
+    type: MessageType<T>,
+    body: Omit<T, keyof Claims>,
+    key: Key = this.key,
+  ): Promise<string> {
+    const jws = await message(type, key, this.hsm, body);
+    this.postRaw(jws);
+    return (JSON.parse(Buffer.from(jws.split(".")[1] ?? "", "base64url").toString()) as { jti: string }).jti;
+  }
+
+  /** Sends any JWS as the body of a frame. */
+  postRaw(jws: string): void {
+    this.#client.send({ v: 1, t: "send", id: newJti(), to: this.hsm, body: seal(jws) });
+  }
+
+  async approve(
+    arrived: Arrived,
+    change: Partial<{ signature: string; digest: string; request: string; address: string }> = {},
+  ): Promise<string> {
+    const body = {
+      request: arrived.payload.request,
+      digest: arrived.digest,
+      address: this.device.address,
+      signature: this.device.sign(arrived.statement),
+    };
+    return await this.post(APPROVAL, { ...body, ...change });
+  }
+
+  /** The next request that comes, or the one with this id. */
+  async request(id?: string): Promise<Arrived> {
+    return await this.#find(REQUEST, ({ payload, jws, bytes }) => {
+      if (id !== undefined && payload.request !== id) return undefined;
+      const digest = requestDigest(bytes);
+      return { jws, payload, digest, statement: payload.statement.replace("{digest}", digest) };
+    });
+  }
+
+  /** The next receipt of a request that satisfies `until`. */
+  async receipt(id: string, until: (receipt: Receipt) => boolean = () => true): Promise<Receipt> {
+    return await this.#find(RECEIPT, ({ payload }) => (payload.request === id && until(payload) ? payload : undefined));
+  }
+
+  /** The refusal of the message `jti`. */
+  async refusal(jti: string): Promise<Refusal> {
+    return await this.#find(REFUSAL, ({ payload }) => (payload.of === jti ? payload : undefined));
+  }
+
+  async sync(known: string[] = []): Promise<void> {
+    await this.post(SYNC, { known });
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  async #find<T extends Claims, R>(
+    type: MessageType<T>,
+    pick: (opened: { payload: T; bytes: Uint8Array; jws: string }) => R | undefined,
+  ): Promise<R> {
+    for (let at = 0; ; at += 1) {
+      const jws = this.#messages[at] ?? (await this.#next());
+      if (peekEnvelope(jws).typ !== type.typ) continue;
+      const opened = await openEnvelope(jws, {
+        type,
+        keyOf: (kid) => (kid === this.hsm ? this.#hsmJwk : undefined),
+        audience: this.key.signer.kid,
+        now: now(),
+      });
+      const picked = pick({ ...opened, jws });
+      if (picked !== undefined) return picked;
+    }
+  }
+
+  async #next(): Promise<string> {
+    const frame = await this.#client.take((f) => f.t === "deliver");
+    if (frame.t !== "deliver") throw new Error("not a delivery");
+    this.#client.send({ v: 1, t: "ack", seq: frame.seq });
+    const jws = unseal(frame.body);
+    this.#messages.push(jws);
+    return jws;
+  }
+}
+
+async function message<T extends Claims>(
+  type: MessageType<T>,
+  key: Key,
+  audience: string,
+  body: Omit<T, keyof Claims>,
+): Promise<string> {
+  const iat = now();
+  const claims: Claims = { v: 1, iss: key.signer.kid, aud: [audience], jti: newJti(), iat, exp: iat + 3600 };
+  return await signEnvelope(type, { ...claims, ...body } as unknown as T, key.signer);
+}
+
+/** Tries again for a while: what is waited for happens in another process. */
+export async function retry<T>(attempt: () => Promise<T>, tries = 100): Promise<T> {
+  for (let left = tries; ; left -= 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (left <= 1) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+function now(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+function newJti(): string {
+  return randomBytes(16).toString("base64url");
+}
