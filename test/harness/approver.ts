@@ -1,0 +1,168 @@
+/**
+ * An approver as a person has it: the built extension in a Chromium profile of their own, a Ledger behind navigator.usb, and
+ * hands. The profile is a temporary folder; the bridge's fixed development port is mapped to this world's own.
+ */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { EXTENSION_ID } from "../../protocol/extension-id.ts";
+import { chromiumArgs, chromiumPath } from "../devices/chromium.ts";
+import { confirmAddress, type Hands, readAndSign } from "../devices/hands.ts";
+import type { Device } from "../devices/ledger-device.ts";
+import { installUsb, UsbBus } from "../devices/usb.ts";
+import { retry } from "./member.ts";
+import { ROOT } from "./program.ts";
+import type { World } from "./world.ts";
+
+const EXTENSION = join(ROOT, "dist/extension-chromium");
+
+export interface ApproverOptions {
+  readonly device: Device;
+  /** Shows the browser instead of running it headless. */
+  readonly headed?: boolean;
+  /** The port that the browser finds under 127.0.0.1:8787; the world's bridge where it is not named. */
+  readonly port?: number;
+  readonly position?: { readonly x: number; readonly y: number };
+}
+
+export class Approver {
+  readonly name: string;
+  readonly device: Device;
+  readonly bus: UsbBus;
+  readonly context: BrowserContext;
+  /** Everything that went wrong in any page of this browser, for tests to look at. */
+  readonly complaints: string[] = [];
+  readonly #world: Pick<World, "json">;
+  readonly #profile: string;
+
+  private constructor(
+    world: Pick<World, "json">,
+    name: string,
+    device: Device,
+    bus: UsbBus,
+    context: BrowserContext,
+    profile: string,
+  ) {
+    this.#world = world;
+    this.name = name;
+    this.device = device;
+    this.bus = bus;
+    this.context = context;
+    this.#profile = profile;
+    context.on("page", (page) => this.#listen(page));
+  }
+
+  static async open(world: Pick<World, "json" | "port">, name: string, options: ApproverOptions): Promise<Approver> {
+    if (!existsSync(EXTENSION)) throw new Error('The extension is not built; run "npm run build".');
+    const profile = mkdtempSync(join(tmpdir(), "opencustody-profile-"));
+    const port = options.port ?? world.port;
+    const { x, y } = options.position ?? { x: 0, y: 0 };
+    const context = await chromium.launchPersistentContext(profile, {
+      executablePath: chromiumPath(),
+      headless: false,
+      viewport: options.headed === true ? null : { width: 1280, height: 900 },
+      args: [
+        ...chromiumArgs(),
+        ...(options.headed === true ? [`--window-position=${x},${y}`, "--window-size=1100,1000"] : ["--headless=new"]),
+        `--disable-extensions-except=${EXTENSION}`,
+        `--load-extension=${EXTENSION}`,
+        `--host-resolver-rules=MAP 127.0.0.1:8787 127.0.0.1:${port}`,
+      ],
+    });
+    context.setDefaultTimeout(30_000);
+    const bus = new UsbBus([options.device]);
+    await installUsb(context, bus);
+    return new Approver(world, name, options.device, bus, context, profile);
+  }
+
+  /** Opens a page of the extension, e.g. `inbox.html`. */
+  async visit(path: string): Promise<Page> {
+    const page = await this.context.newPage();
+    await page.goto(`chrome-extension://${EXTENSION_ID}/pages/${path}`);
+    return page;
+  }
+
+  /** Pairs with an invite as the page asks for it. Resolves with the page, which says "Paired as". */
+  async pair(code: string): Promise<Page> {
+    const page = await this.visit("pair.html");
+    await page.getByRole("textbox", { name: "Invite code" }).fill(code);
+    await page.getByRole("checkbox", { name: /I compared this fingerprint/ }).check();
+    await page.getByRole("button", { name: "Pair", exact: true }).click();
+    await page.getByRole("heading", { name: `Paired as ${this.name}` }).waitFor();
+    return page;
+  }
+
+  /** Enrols the device: reads the address from the device's screen, types the groups asked for, presses confirm. */
+  async enrol(): Promise<Page> {
+    const page = await this.visit("enrol.html");
+    await page.getByRole("button", { name: "Connect your Ledger" }).click();
+    const groups = page.getByRole("textbox", { name: /^characters \d+ to \d+/ });
+    await groups.first().waitFor();
+    // The person reads the device's screen, and nothing else, and presses its button.
+    const address = await confirmAddress(this.device.hands);
+    for (const group of await groups.all()) {
+      const [from = 1, to = 4] = [...((await accessibleName(group)).match(/\d+/g) ?? [])].map(Number);
+      await group.fill(address.slice(2).slice(from - 1, to));
+    }
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.getByRole("heading", { name: "Enrolment sent" }).waitFor();
+    return page;
+  }
+
+  /** Pairs, enrols, and has the operator confirm the address that the device itself gives. */
+  async join(): Promise<void> {
+    const { code } = await this.#world.json<{ code: string }>("invite", this.name, "--role", "approver");
+    await (await this.pair(code)).close();
+    const page = await this.enrol();
+    await this.confirmedOn(page);
+    await page.close();
+  }
+
+  /** The operator compares the whole address, read from the device by another way, and confirms it; the page says so. */
+  async confirmedOn(page: Page): Promise<void> {
+    const address = await this.device.address();
+    await retry(async () => await this.#world.json("members", "confirm", this.name, address));
+    await page.getByText("Enrolled", { exact: true }).waitFor();
+  }
+
+  /** Opens the approval page of a request that has arrived. */
+  async openRequest(id: string): Promise<Page> {
+    const page = await this.visit(`approval.html?request=${id}`);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    await page
+      .getByRole("heading", { name: /Waiting for approvals|Do not sign/ })
+      .first()
+      .waitFor();
+    return page;
+  }
+
+  /** Confirms on the device after reading every page of its screen, which it returns. */
+  async approve(page: Page, hands: Hands = this.device.hands): Promise<string[][]> {
+    await page.getByRole("button", { name: "Confirm on Ledger" }).click();
+    await page.getByRole("heading", { name: "Your Ledger asks you now" }).waitFor();
+    return await readAndSign(hands);
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+    rmSync(this.#profile, { recursive: true, force: true });
+  }
+
+  #listen(page: Page): void {
+    page.on("pageerror", (error) => this.complaints.push(error.message));
+    page.on("console", (message) => {
+      if (message.type() === "error") this.complaints.push(message.text());
+    });
+  }
+}
+
+async function accessibleName(locator: ReturnType<Page["getByRole"]>): Promise<string> {
+  const label = await locator.getAttribute("aria-label");
+  return (
+    label ??
+    (await locator.evaluate((input) =>
+      input instanceof HTMLInputElement ? (input.labels?.[0]?.textContent ?? "") : "",
+    ))
+  );
+}
