@@ -71,12 +71,15 @@ async function run(): Promise<void> {
   for (const [at, name] of NAMES.entries()) {
     const device = devices[at];
     if (device === undefined) throw new Error("a device is missing");
-    const opening = Approver.open(world, name, { device, headed, position: { x: at * 700, y: 0 } });
+    const opening = Approver.open(world, name, { device, headed });
     undo.push(async () => await (await opening).close());
     const approver = await opening;
     const window = await openDeviceWindow(device, { title: `${name}'s Ledger` });
     undo.push(window.close);
-    const screen = headed ? await showWindow(window.url, at) : await screens?.newPage();
+    const screen = headed ? await showWindow(window.url) : await screens?.newPage();
+    if (screen !== undefined && headed) await place(screen, at, "device");
+    const [first] = approver.context.pages();
+    if (first !== undefined && headed) await place(first, at, "browser");
     await screen?.goto(window.url);
     approvers.push({ approver, screen });
     const { code } = await world.json<{ code: string }>("invite", name, "--role", "approver");
@@ -165,13 +168,29 @@ async function openScreens(): Promise<Browser> {
   return browser;
 }
 
-/** A small browser window that shows only the device. */
-async function showWindow(url: string, at: number): Promise<Page> {
-  const browser = await chromium.launch({
+/** A browser window of its own that shows only the device. */
+async function showWindow(url: string): Promise<Page> {
+  const browser = await chromium.launchPersistentContext("", {
     executablePath: chromiumPath(),
     headless: false,
-    args: [...chromiumArgs(), `--app=${url}`, `--window-position=${at * 700},620`, "--window-size=460,620"],
+    viewport: null,
+    args: [...chromiumArgs(), `--app=${url}`],
   });
   undo.push(async () => await browser.close());
-  return await browser.newPage();
+  return browser.pages()[0] ?? (await browser.newPage());
+}
+
+/** A row of the display for each approver: the browser on the left, the device beside it. */
+async function place(page: Page, row: number, side: "browser" | "device"): Promise<void> {
+  const [width, height] = await page.evaluate(() => [screen.availWidth, screen.availHeight] as const);
+  const split = Math.round(width * 0.66);
+  const bounds = {
+    left: side === "browser" ? 0 : split,
+    top: Math.round((row * height) / NAMES.length),
+    width: side === "browser" ? split : width - split,
+    height: Math.round(height / NAMES.length),
+  };
+  const session = await page.context().newCDPSession(page);
+  const { windowId } = await session.send("Browser.getWindowForTarget");
+  await session.send("Browser.setWindowBounds", { windowId, bounds });
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { EXTENSION_ID } from "../../protocol/extension-id.ts";
 import { chromiumArgs, chromiumPath } from "../devices/chromium.ts";
-import { confirmAddress, type Hands, readAndSign } from "../devices/hands.ts";
+import { asksForMessage, confirmAddress, type Hands, readAndSign } from "../devices/hands.ts";
 import type { Device } from "../devices/ledger-device.ts";
 import { installUsb, UsbBus } from "../devices/usb.ts";
 import { retry } from "./member.ts";
@@ -23,7 +23,8 @@ export interface ApproverOptions {
   readonly headed?: boolean;
   /** The port that the browser finds under 127.0.0.1:8787; the world's bridge where it is not named. */
   readonly port?: number;
-  readonly position?: { readonly x: number; readonly y: number };
+  /** A profile that an earlier `close({ keep: true })` left; a new one where it is not named. */
+  readonly profile?: string;
 }
 
 export class Approver {
@@ -33,8 +34,9 @@ export class Approver {
   readonly context: BrowserContext;
   /** Everything that went wrong in any page of this browser, for tests to look at. */
   readonly complaints: string[] = [];
+  /** The folder of the browser's profile. */
+  readonly profile: string;
   readonly #world: Pick<World, "json">;
-  readonly #profile: string;
 
   private constructor(
     world: Pick<World, "json">,
@@ -49,22 +51,21 @@ export class Approver {
     this.device = device;
     this.bus = bus;
     this.context = context;
-    this.#profile = profile;
+    this.profile = profile;
     context.on("page", (page) => this.#listen(page));
   }
 
   static async open(world: Pick<World, "json" | "port">, name: string, options: ApproverOptions): Promise<Approver> {
     if (!existsSync(EXTENSION)) throw new Error('The extension is not built; run "npm run build".');
-    const profile = mkdtempSync(join(tmpdir(), "opencustody-profile-"));
+    const profile = options.profile ?? mkdtempSync(join(tmpdir(), "opencustody-profile-"));
     const port = options.port ?? world.port;
-    const { x, y } = options.position ?? { x: 0, y: 0 };
     const context = await chromium.launchPersistentContext(profile, {
       executablePath: chromiumPath(),
       headless: false,
       viewport: options.headed === true ? null : { width: 1280, height: 900 },
       args: [
         ...chromiumArgs(),
-        ...(options.headed === true ? [`--window-position=${x},${y}`, "--window-size=1100,1000"] : ["--headless=new"]),
+        ...(options.headed === true ? [] : ["--headless=new"]),
         `--disable-extensions-except=${EXTENSION}`,
         `--load-extension=${EXTENSION}`,
         `--host-resolver-rules=MAP 127.0.0.1:8787 127.0.0.1:${port}`,
@@ -114,6 +115,11 @@ export class Approver {
   async join(): Promise<void> {
     const { code } = await this.#world.json<{ code: string }>("invite", this.name, "--role", "approver");
     await (await this.pair(code)).close();
+    await this.joinDevice();
+  }
+
+  /** Enrols, and has the operator confirm the address that the device itself gives. */
+  async joinDevice(): Promise<void> {
     const page = await this.enrol();
     await this.confirmedOn(page);
     await page.close();
@@ -139,14 +145,34 @@ export class Approver {
 
   /** Confirms on the device after reading every page of its screen, which it returns. */
   async approve(page: Page, hands: Hands = this.device.hands): Promise<string[][]> {
-    await page.getByRole("button", { name: "Confirm on Ledger" }).click();
-    await page.getByRole("heading", { name: "Your Ledger asks you now" }).waitFor();
+    await this.confirm(page);
     return await readAndSign(hands);
   }
 
-  async close(): Promise<void> {
+  /** Has the device asked: the prompt is on its screen when this resolves. */
+  async confirm(page: Page): Promise<void> {
+    await page.getByRole("button", { name: "Confirm on Ledger" }).click();
+    await page.getByRole("heading", { name: "Your Ledger asks you now" }).waitFor();
+    await this.device.hands.waitForScreen(asksForMessage);
+  }
+
+  /** Ends the extension's service worker, as the browser may at any moment. Resolves when it is gone, or was. */
+  async killWorker(): Promise<void> {
+    const session = await this.context.browser()?.newBrowserCDPSession();
+    if (session === undefined) throw new Error("no browser to end a worker in");
+    const workers = async () =>
+      (await session.send("Target.getTargets")).targetInfos.filter(({ type }) => type === "service_worker");
+    for (const { targetId } of await workers()) await session.send("Target.closeTarget", { targetId });
+    await retry(async () => {
+      if ((await workers()).length > 0) throw new Error("the service worker is still there");
+    });
+    await session.detach();
+  }
+
+  /** Closes the browser. With `keep` the profile stays, for another `open`. */
+  async close({ keep = false } = {}): Promise<void> {
     await this.context.close();
-    rmSync(this.#profile, { recursive: true, force: true });
+    if (!keep) rmSync(this.profile, { recursive: true, force: true });
   }
 
   #listen(page: Page): void {
