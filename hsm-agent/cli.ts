@@ -51,7 +51,7 @@ function exitCodeOf(fault: Fault): number {
 function build(): Command {
   const program = new Command("opencustody")
     .description("Approve an HSM's signing requests on the screens of hardware wallets.")
-    .option("-c, --config <file>", "the agent's configuration", "opencustody.json")
+    .option("-c, --config <file>", "the configuration; of the bridge, bridge.json", "opencustody.json")
     .option("--json", "print one JSON value")
     .exitOverride()
     .showHelpAfterError('(see "opencustody --help")');
@@ -88,9 +88,9 @@ function build(): Command {
 
   command(program, "bridge", "run the bridge until it is stopped", "opencustody bridge --config bridge.json").action(
     async () => {
-      const child = spawn(process.execPath, [BRIDGE_PROGRAM, "--config", program.opts<{ config: string }>().config], {
-        stdio: "inherit",
-      });
+      const named = program.getOptionValueSource("config") !== "default";
+      const file = named ? program.opts<{ config: string }>().config : "bridge.json";
+      const child = spawn(process.execPath, [BRIDGE_PROGRAM, "--config", file], { stdio: "inherit" });
       const forward = (signal: NodeJS.Signals) => child.kill(signal);
       process.on("SIGINT", forward).on("SIGTERM", forward);
       const code = await new Promise<number>((resolve) => child.once("exit", (exit) => resolve(exit ?? 1)));

@@ -75,7 +75,7 @@ async function run(): Promise<void> {
     undo.push(async () => await (await opening).close());
     const approver = await opening;
     const window = await openDeviceWindow(device, { title: `${name}'s Ledger` });
-    undo.push(window.close);
+    undo.push(async () => await window.close());
     const screen = headed ? await showWindow(window.url) : await screens?.newPage();
     if (screen !== undefined && headed) await place(screen, at, "device");
     const [first] = approver.context.pages();

@@ -38,22 +38,23 @@ export function simulatedDevice(ledger: SimulatedLedger, serial: string): Device
 }
 
 /**
- * Opens `count` devices: simulated, each with a new seed unless given, or the first ones of `SPECULOS_URL`.
- * @throws when `SPECULOS_URL` names fewer.
+ * Opens `count` devices: emulators as far as `SPECULOS_URL` names them, the others simulated, each with a new seed unless given.
  */
 export async function openDevices(count: number, options: DeviceOptions = {}): Promise<Device[]> {
   const urls = (process.env["SPECULOS_URL"] ?? "").split(",").filter((url) => url !== "");
-  if (urls.length > 0 && urls.length < count) {
-    throw new Error(`SPECULOS_URL names ${urls.length} emulators, ${count} are needed`);
-  }
-  const numbers = Array.from({ length: count }, (_, i) => i);
-  if (urls.length > 0) return Promise.all(numbers.map((i) => openSpeculos(urls[i] ?? "", `speculos-${i + 1}`)));
-  return numbers.map((i) => {
-    const ledger = new SimulatedLedger({
-      model: options.models?.[i] ?? options.models?.at(-1) ?? "nanosp",
-      appVersion: options.versions?.[i] ?? options.versions?.at(-1) ?? "1.22.0",
-      mnemonic: options.mnemonics?.[i] ?? generateMnemonic(wordlist, 256),
-    });
-    return simulatedDevice(ledger, `simulated-${i + 1}`);
+  return await Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const url = urls[i];
+      return url === undefined ? simulated(i, options) : await openSpeculos(url, `speculos-${i + 1}`);
+    }),
+  );
+}
+
+function simulated(i: number, options: DeviceOptions): Device {
+  const ledger = new SimulatedLedger({
+    model: options.models?.[i] ?? options.models?.at(-1) ?? "nanosp",
+    appVersion: options.versions?.[i] ?? options.versions?.at(-1) ?? "1.22.0",
+    mnemonic: options.mnemonics?.[i] ?? generateMnemonic(wordlist, 256),
   });
+  return simulatedDevice(ledger, `simulated-${i + 1}`);
 }

@@ -2,28 +2,22 @@
  * An approver without a browser: the protocol spoken by a script that holds its extension key and a device key in the clear.
  * It stands for a hostile computer (it sends what no page would) and for the speed of many approvers.
  */
-import { randomBytes } from "node:crypto";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import { exportJWK, generateKeyPair, importJWK } from "jose";
-import { WebSocket } from "ws";
 import { addressOfPublicKey, personalMessageHash } from "../../protocol/device-signature.ts";
 import {
   type Claims,
   type MessageType,
   openEnvelope,
   peekEnvelope,
-  type Signer,
   seal,
   signEnvelope,
   unseal,
 } from "../../protocol/envelope.ts";
-import { type BridgeFrame, type ClientFrame, encodeFrame, parseBridgeFrame } from "../../protocol/frame.ts";
-import { DEVELOPMENT_BRIDGE, parseInvite } from "../../protocol/invite.ts";
+import { parseInvite } from "../../protocol/invite.ts";
 import {
   APPROVAL,
   ENROLMENT,
-  LOGIN,
   PAIR,
   RECEIPT,
   REFUSAL,
@@ -32,28 +26,10 @@ import {
   SYNC,
   WELCOME,
 } from "../../protocol/message.ts";
-import { type PublicJwk, thumbprint } from "../../protocol/primitive.ts";
+import type { PublicJwk } from "../../protocol/primitive.ts";
 import { REQUEST, type RequestPayload, requestDigest } from "../../protocol/request.ts";
+import { BridgeClient, type Key, keyOf, makeKey, newJti, now } from "./bridge-client.ts";
 import type { World } from "./world.ts";
-
-export interface Key {
-  readonly jwk: PublicJwk;
-  readonly signer: Signer;
-}
-
-export async function makeKey(): Promise<Key> {
-  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
-  const { kty, crv, x, y, d } = await exportJWK(privateKey);
-  return await keyOf({ kty, crv, x, y, d } as PublicJwk & { d: string });
-}
-
-async function keyOf(jwk: PublicJwk & { d: string }): Promise<Key> {
-  const key = (await importJWK({ ...jwk }, "ES256")) as CryptoKey;
-  const publicJwk: PublicJwk = { kty: "EC", crv: "P-256", x: jwk.x, y: jwk.y };
-  const sign = async (input: Uint8Array) =>
-    new Uint8Array(await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, new Uint8Array(input)));
-  return { jwk: publicJwk, signer: { kid: thumbprint(publicJwk), sign } };
-}
 
 /** A device's key, which signs whatever it is told: the opposite of a device. */
 export class LooseDevice {
@@ -66,67 +42,6 @@ export class LooseDevice {
       format: "recovered",
     });
     return `0x${bytesToHex(signature.subarray(1))}${signature[0] === 1 ? "1c" : "1b"}`;
-  }
-}
-
-/** A connection to the bridge that has logged in. */
-export class BridgeClient {
-  readonly #socket: WebSocket;
-  readonly #frames: BridgeFrame[] = [];
-  #look: () => void = () => {};
-
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-  }
-
-  /** Logs in with `key` for the agent `hsm` (a thumbprint). Rejects with the bridge's code. */
-  static async connect(port: number, hsm: string, key: Key): Promise<BridgeClient> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, {
-      headers: { host: new URL(DEVELOPMENT_BRIDGE).host },
-      perMessageDeflate: false,
-    });
-    const client = new BridgeClient(socket);
-    socket.on("message", (data: Buffer) => {
-      client.#frames.push(parseBridgeFrame(data.toString("utf8")));
-      client.#look();
-    });
-    socket.on("error", () => client.#look());
-    socket.on("close", () => client.#look());
-    const hello = await client.take((frame) => frame.t === "hello");
-    const iat = now();
-    const body = {
-      agent: hsm,
-      clientNonce: randomBytes(32).toString("base64url"),
-      bridgeNonce: hello.t === "hello" ? hello.nonce : "",
-    };
-    const claims = { v: 1 as const, iss: key.signer.kid, aud: [DEVELOPMENT_BRIDGE], jti: newJti(), iat, exp: iat + 60 };
-    client.send({ v: 1, t: "login", jws: await signEnvelope(LOGIN, { ...claims, ...body }, key.signer), card: null });
-    const answer = await client.take((frame) => frame.t === "ready" || frame.t === "error");
-    if (answer.t === "error") throw Object.assign(new Error(answer.code), { code: answer.code });
-    return client;
-  }
-
-  send(frame: ClientFrame): void {
-    this.#socket.send(encodeFrame(frame));
-  }
-
-  /** Takes the first frame that fits, now or later. Rejects when the connection is closed. */
-  async take(fits: (frame: BridgeFrame) => boolean): Promise<BridgeFrame> {
-    return await new Promise((resolve, reject) => {
-      this.#look = () => {
-        const at = this.#frames.findIndex(fits);
-        const [frame] = at < 0 ? [] : this.#frames.splice(at, 1);
-        if (frame !== undefined) {
-          this.#look = () => {};
-          resolve(frame);
-        } else if (this.#socket.readyState >= WebSocket.CLOSING) reject(new Error("the bridge closed the connection"));
-      };
-      this.#look();
-    });
-  }
-
-  close(): void {
-    this.#socket.terminate();
   }
 }
 
@@ -300,12 +215,4 @@ export async function retry<T>(attempt: () => Promise<T>, tries = 100): Promise<
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
-}
-
-function now(): number {
-  return Math.floor(Date.now() / 1000);
-}
-
-function newJti(): string {
-  return randomBytes(16).toString("base64url");
 }

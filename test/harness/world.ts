@@ -193,20 +193,26 @@ export const DESTINATION = "0x52908400098527886E0F7030069857D2E4169EE7";
 export async function send(world: World, options: SendOptions): Promise<RequestView> {
   const asset = options.asset ?? "ETH";
   return await world.json<RequestView>(
-    ...[
-      "request",
-      "send",
-      "--key",
-      options.key,
-      "--vault",
-      VAULT,
-      "--network",
-      NETWORK,
-      "--to",
-      options.to ?? DESTINATION,
-    ],
-    ...["--amount", options.amount ?? "1.5", "--asset", asset, "--gas-limit", asset === "ETH" ? "21000" : "65000"],
-    ...["--max-fee", options.maxFee ?? "30", "--priority-fee", "1"],
+    "request",
+    "send",
+    "--key",
+    options.key,
+    "--vault",
+    VAULT,
+    "--network",
+    NETWORK,
+    "--to",
+    options.to ?? DESTINATION,
+    "--amount",
+    options.amount ?? "1.5",
+    "--asset",
+    asset,
+    "--gas-limit",
+    asset === "ETH" ? "21000" : "65000",
+    "--max-fee",
+    options.maxFee ?? "30",
+    "--priority-fee",
+    "1",
   );
 }
 
