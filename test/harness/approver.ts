@@ -86,11 +86,17 @@ export class Approver {
 
   /** Pairs with an invite as the page asks for it. Resolves with the page, which says "Paired as". */
   async pair(code: string): Promise<Page> {
+    const page = await this.beginPairing(code);
+    await page.getByRole("heading", { name: `Paired as ${this.name}` }).waitFor();
+    return page;
+  }
+
+  /** Hands an invite in and presses Pair. Resolves with the page, which goes on by itself. */
+  async beginPairing(code: string): Promise<Page> {
     const page = await this.visit("pair.html");
     await page.getByRole("textbox", { name: "Invite code" }).fill(code);
     await page.getByRole("checkbox", { name: /I compared this fingerprint/ }).check();
     await page.getByRole("button", { name: "Pair", exact: true }).click();
-    await page.getByRole("heading", { name: `Paired as ${this.name}` }).waitFor();
     return page;
   }
 

@@ -78,7 +78,7 @@ export class Member {
     return member;
   }
 
-  static async pair(world: World, code: string): Promise<Member> {
+  static async pair(world: Pick<World, "port">, code: string): Promise<Member> {
     const invite = parseInvite(code);
     const inviteKey = await keyOf({ ...invite.key, d: invite.d });
     const key = await makeKey();
@@ -106,8 +106,13 @@ export class Member {
   }
 
   async enrol(world: World, name: string, address = this.device.address): Promise<void> {
-    await this.post(ENROLMENT, { address, vendor: "Ledger", model: "nano-s-plus", path: "m/44'/60'/7'/0/0" });
+    await this.announce(address);
     await retry(async () => await world.json("members", "confirm", name, address));
+  }
+
+  /** Sends the enrolment of a device, which the operator then confirms. */
+  async announce(address = this.device.address): Promise<void> {
+    await this.post(ENROLMENT, { address, vendor: "Ledger", model: "nano-s-plus", path: "m/44'/60'/7'/0/0" });
   }
 
   /** Sends a message of this member and returns its jti. */

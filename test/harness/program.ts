@@ -17,8 +17,13 @@ export interface Program {
 }
 
 /** Runs a TypeScript file of the project with this very Node. */
-export function startProgram(file: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Program {
-  const child = spawn(process.execPath, [file, ...args], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
+export function startProgram(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  cwd = ROOT,
+): Program {
+  const child = spawn(process.execPath, [file, ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   const lines: string[] = [];
   const waiting = new Set<() => void>();
   const ended = once(child, "exit");
