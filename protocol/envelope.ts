@@ -77,7 +77,8 @@ export async function signPayload(type: MessageType, text: string, signer: Signe
 export function payloadText<T extends Claims>(type: MessageType<T>, payload: T): string {
   const parsed = v.safeParse(type.schema, payload);
   if (!parsed.success) throw new TypeError(`payload of ${type.typ}: ${describeIssue(parsed.issues[0])}`);
-  return JSON.stringify(payload);
+  // The schema's output, so that the members stand in its order whoever composed them.
+  return JSON.stringify(parsed.output);
 }
 
 export interface Expectation<T extends Claims> {
@@ -171,16 +172,16 @@ function parsePayload<T extends Claims>(bytes: Uint8Array, type: MessageType<T>)
   } catch (cause) {
     throw new Fault("ERR_ENVELOPE_PAYLOAD", "A message's payload is not JSON; it was not used.", { cause });
   }
-  // One spelling only: no white space, no duplicate members, no other form of a number or a string.
-  if (JSON.stringify(value) !== text) {
-    throw new Fault("ERR_ENVELOPE_PAYLOAD", "A message's payload is not in canonical form; it was not used.");
-  }
   const parsed = v.safeParse(type.schema, value);
   if (!parsed.success) {
     throw new Fault(
       "ERR_ENVELOPE_PAYLOAD",
       `A message's payload does not fit ${type.typ} (${describeIssue(parsed.issues[0])}); both sides need the same version.`,
     );
+  }
+  // One spelling only: no white space, no member twice, members in the schema's order, one form of a number or a string.
+  if (JSON.stringify(parsed.output) !== text) {
+    throw new Fault("ERR_ENVELOPE_PAYLOAD", "A message's payload is not in canonical form; it was not used.");
   }
   return parsed.output;
 }

@@ -72,10 +72,11 @@ function parse<T>(schema: v.GenericSchema<unknown, T>, text: string): T {
     throw new Fault("ERR_FRAME_MALFORMED", "A frame is not JSON.", { cause });
   }
   const parsed = v.safeParse(schema, value);
-  if (!parsed.success || JSON.stringify(value) !== text) {
+  // One spelling only: no white space, no member twice, members in the order of the schema.
+  if (!parsed.success || JSON.stringify(parsed.output) !== text) {
     throw new Fault(
       "ERR_FRAME_MALFORMED",
-      "A frame has an unknown type, member or version; both sides need the same version.",
+      "A frame has an unknown type, member, version or spelling; both sides need the same version.",
     );
   }
   return parsed.output;

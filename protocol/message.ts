@@ -68,7 +68,7 @@ export const ENROLMENT = messageType("enrolment", {
   address: EthereumAddressSchema,
   vendor: VendorSchema,
   model: NameSchema,
-  path: v.pipe(v.string(), v.regex(/^m\/44'\/60'\/[0-9]{1,9}'\/[0-9]{1,9}\/[0-9]{1,9}$/)),
+  path: v.pipe(v.string(), v.regex(/^m\/44'\/60'\/(0|[1-9][0-9]{0,8})'\/(0|[1-9][0-9]{0,8})\/(0|[1-9][0-9]{0,8})$/)),
 });
 export type Enrolment = v.InferOutput<typeof ENROLMENT.schema>;
 

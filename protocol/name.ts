@@ -9,13 +9,20 @@ export const NameSchema = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z][A-Za-z0-9._-]{0,23}$/, "a name is 1 to 24 of A-Z a-z 0-9 . _ - and starts with a letter"),
   v.check((name) => !looksLikeAddress(name), "a name must not look like an address"),
+  v.check((name) => !isKeyword(name), "TO, ON and FROM are words of the statement, not names"),
 );
 
 /** A ticker as the policy gives it, e.g. `USDC`: 1 to 11 letters and digits, starting with a letter. */
 export const SymbolSchema = v.pipe(
   v.string(),
-  v.regex(/^[A-Za-z][A-Za-z0-9]{0,10}$/, "a symbol is 1 to 11 letters or digits"),
+  v.regex(/^[A-Za-z][A-Za-z0-9]{0,10}$/, "a symbol is 1 to 11 letters or digits and starts with a letter"),
+  v.check((symbol) => !isKeyword(symbol), "TO, ON and FROM are words of the statement, not symbols"),
 );
+
+/** The words between the names of a statement: `SEND 5 TO TO …` would read as something else. */
+function isKeyword(name: string): boolean {
+  return /^(to|on|from)$/i.test(name);
+}
 
 function looksLikeAddress(name: string): boolean {
   return (

@@ -45,7 +45,7 @@ export const EffectSchema = v.strictObject({
   amount: DecimalSchema,
   asset: SymbolSchema,
   to: EthereumAddressSchema,
-  maxFee: v.pipe(v.string(), v.regex(/^[0-9.]+ [A-Za-z0-9]+$/)),
+  maxFee: v.pipe(v.string(), v.maxLength(102), v.regex(/^(0|[1-9][0-9]*)(\.[0-9]+)? [A-Za-z][A-Za-z0-9]{0,10}$/)),
   nonce: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
 });
 export type Effect = v.InferOutput<typeof EffectSchema>;

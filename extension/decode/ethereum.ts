@@ -43,6 +43,7 @@ export function decodeTransfer(payload: {
   const { chainId, nonce = 0, gas = 0n, value = 0n, data = "0x", maxFeePerGas = 0n } = transaction;
   if (`eip155:${chainId}` !== network.id) throw differs("network", network.id, `eip155:${chainId}`);
   if (transaction.to === undefined || transaction.to === null) throw unsupported("it creates a contract");
+  if (gas * maxFeePerGas >= 1n << 256n) throw unsupported("its fee is more than the chain can hold");
   const to = getAddress(transaction.to);
   const common = {
     maxFee: `${formatAmount(gas * maxFeePerGas, network.decimals)} ${network.symbol}`,

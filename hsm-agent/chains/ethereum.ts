@@ -59,6 +59,7 @@ function build({ network, token, to, amount, nonce, gas }: Transfer): string {
 function describe(bytes: string, network: Network, token: Token | null): ReturnType<Chain["describe"]> {
   const { raw } = parse(bytes);
   if (raw.chainId !== chainIdOf(network)) throw unsupported("it is for another network");
+  if (raw.to === "0x") throw unsupported("it creates a contract");
   if (raw.accessList.length !== 0) throw unsupported("it has an access list");
   if (raw.nonce > BigInt(Number.MAX_SAFE_INTEGER)) throw unsupported("its nonce is out of range");
   const maxFeeUnits = raw.gasLimit * raw.maxFeePerGas;
@@ -69,6 +70,7 @@ function describe(bytes: string, network: Network, token: Token | null): ReturnT
   };
   if (token === null) {
     if (raw.data !== "" && raw.data !== "0x") throw unsupported("it carries data");
+    if (raw.value === 0n) throw unsupported("it moves nothing");
     return {
       ...common,
       amount: formatUnits(raw.value, network.decimals),
@@ -80,6 +82,7 @@ function describe(bytes: string, network: Network, token: Token | null): ReturnT
   if (match === null || raw.value !== 0n) throw unsupported("it is not a plain transfer of a token");
   if (addr.addChecksum(raw.to) !== token.contract) throw unsupported("it calls another contract than the token's");
   const [, to = "", units = ""] = match;
+  if (/^0+$/.test(units)) throw unsupported("it moves nothing");
   return {
     ...common,
     amount: formatUnits(BigInt(`0x${units}`), token.decimals),

@@ -1,0 +1,71 @@
+/**
+ * The keys of the vectors: fixed, public, and good for nothing else. Signatures are deterministic (RFC 6979), so that the
+ * vectors come out byte for byte the same wherever they are made.
+ */
+import { p256 } from "@noble/curves/nist.js";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { base64url } from "jose";
+import { addressOfPublicKey, personalMessageHash } from "../device-signature.ts";
+import type { Signer } from "../envelope.ts";
+import { jwkOfPoint, type PublicJwk, thumbprint } from "../primitive.ts";
+
+export interface VectorKey {
+  readonly jwk: PublicJwk;
+  /** base64url of the private scalar. */
+  readonly d: string;
+  readonly signer: Signer;
+}
+
+/** Bytes that follow from a name: private keys, nonces, ids. */
+export function bytesOf(name: string, length: number): Uint8Array {
+  return sha256(utf8ToBytes(`OpenCustody protocol vectors: ${name}`)).subarray(0, length);
+}
+
+/** base64url of bytes that follow from a name. */
+export function wordOf(name: string, length: number): string {
+  return base64url.encode(bytesOf(name, length));
+}
+
+function p256Key(name: string): VectorKey {
+  const secret = bytesOf(`P-256 key of ${name}`, 32);
+  const jwk = jwkOfPoint(p256.getPublicKey(secret, false));
+  const sign = async (input: Uint8Array) => p256.sign(input, secret, { lowS: false });
+  return { jwk, d: base64url.encode(secret), signer: { kid: thumbprint(jwk), sign } };
+}
+
+export const HSM = p256Key("the HSM identity");
+export const LINK = p256Key("the agent's link");
+export const ADA = p256Key("Ada's extension");
+export const BOB = p256Key("Bob's extension");
+export const DAN = p256Key("Dan's extension");
+export const OLGA = p256Key("Olga's key file");
+export const INVITE = p256Key("an invite");
+export const STRANGER = p256Key("somebody whom nobody knows");
+
+export interface VectorDevice {
+  readonly address: string;
+  /** Uncompressed point, hex. */
+  readonly publicKey: string;
+  /** personal_sign: `0x`, r, s, v. */
+  sign(statement: string): string;
+}
+
+function device(name: string): VectorDevice {
+  const secret = bytesOf(`secp256k1 key of ${name}`, 32);
+  const publicKey = secp256k1.getPublicKey(secret, false);
+  return {
+    address: addressOfPublicKey(publicKey),
+    publicKey: bytesToHex(publicKey),
+    sign: (statement) => {
+      const raw = secp256k1.sign(personalMessageHash(statement), secret, { prehash: false, format: "recovered" });
+      const [recovery = 0, ...rs] = raw;
+      return `0x${bytesToHex(Uint8Array.from(rs))}${(recovery + 27).toString(16)}`;
+    },
+  };
+}
+
+export const ADAS_DEVICE = device("Ada's device");
+export const OTHER_DEVICE = device("another device");
+export const VAULT = device("a vault");

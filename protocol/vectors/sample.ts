@@ -1,0 +1,176 @@
+/** The one request that the vectors and the example of README.md are about, and everything that is sent around it. */
+import { bytesToHex } from "@noble/hashes/utils.js";
+import type { Claims, MessageType } from "../envelope.ts";
+import { payloadText, signPayload } from "../envelope.ts";
+import {
+  APPROVAL,
+  CANCELLATION,
+  CARD,
+  ENROLMENT,
+  LOGIN,
+  PAIR,
+  PROPOSAL,
+  RECEIPT,
+  REFUSAL,
+  REJECTION,
+  ROSTER,
+  SYNC,
+  WELCOME,
+  WITHDRAWAL,
+} from "../message.ts";
+import { requestIdOf } from "../primitive.ts";
+import { REQUEST, requestDigest, statementOf, withStatement } from "../request.ts";
+import { ADA, ADAS_DEVICE, BOB, bytesOf, DAN, HSM, INVITE, LINK, OLGA, VAULT, type VectorKey, wordOf } from "./keys.ts";
+
+/** 2026-11-22T08:01:00Z. Seconds. */
+export const NOW = 1_795_334_460;
+export const EXPIRES = 1_795_338_000;
+export const BRIDGE = "wss://bridge.example/";
+export const BRIDGE_NONCE = wordOf("bridge nonce", 32);
+
+/** Claims of a message from `from` to `to`, with a `jti` that follows from `name`. */
+export function claims(name: string, from: VectorKey, to: readonly string[]): Claims & { aud: string[] } {
+  return { v: 1, iss: from.signer.kid, aud: [...to], jti: wordOf(`jti of ${name}`, 16), iat: NOW, exp: NOW + 3600 };
+}
+
+const TO_HSM = [HSM.signer.kid];
+const TO_APPROVERS = [ADA, BOB, DAN].map(({ signer }) => signer.kid);
+
+export const REQUEST_PAYLOAD = withStatement({
+  ...claims("request", HSM, TO_APPROVERS),
+  exp: EXPIRES,
+  request: requestIdOf(bytesOf("request id", 10)),
+  verb: "SEND",
+  vault: { id: bytesToHex(bytesOf("vault id", 16)), name: "Treasury-1", publicKey: VAULT.publicKey },
+  network: { id: "eip155:1", name: "Ethereum", symbol: "ETH", decimals: 18 },
+  token: { contract: "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", symbol: "USDC", decimals: 6 },
+  sign: [
+    "02f86d0107843b9aca008522ecb25c0082ea6094a0b86991c6218b36c1d19d4a2e9eb0ce3606eb4880b844a9059cbb" +
+      "00000000000000000000000052908400098527886e0f7030069857d2e4169ee7" +
+      "0000000000000000000000000000000000000000000000000000003a35294400c0",
+  ],
+  effect: {
+    amount: "250000.00",
+    asset: "USDC",
+    to: "0x52908400098527886E0F7030069857D2E4169EE7",
+    maxFee: "0.009 ETH",
+    nonce: 7,
+  },
+  initiator: "Olga",
+  quorum: { threshold: 2, people: ["Ada", "Bob", "Dan"] },
+  policy: { n: 17, digest: bytesToHex(bytesOf("policy document", 32)) },
+  people: { n: 9, digest: bytesToHex(bytesOf("people document", 32)) },
+});
+
+const text = payloadText(REQUEST, REQUEST_PAYLOAD);
+export const DIGEST = requestDigest(new TextEncoder().encode(text));
+export const STATEMENT = statementOf(REQUEST_PAYLOAD, REQUEST_PAYLOAD.effect, DIGEST);
+const about = { request: REQUEST_PAYLOAD.request, digest: DIGEST };
+const enrolled = { address: ADAS_DEVICE.address, vendor: "Ledger" as const, model: "flex" };
+
+export const WITHDRAWAL_PAYLOAD = { ...claims("withdrawal", ADA, TO_HSM), ...about };
+export const APPROVAL_PAYLOAD = {
+  ...claims("approval", ADA, TO_HSM),
+  exp: EXPIRES,
+  ...about,
+  address: ADAS_DEVICE.address,
+  signature: ADAS_DEVICE.sign(STATEMENT),
+};
+
+/** A message whole: what it is, its payload's exact text and the JWS. */
+export interface Sample {
+  readonly typ: string;
+  readonly payload: string;
+  readonly jws: string;
+}
+
+export async function sampleOf<T extends Claims>(type: MessageType<T>, payload: T, key: VectorKey): Promise<Sample> {
+  const exact = payloadText(type, payload);
+  return { typ: type.typ, payload: exact, jws: await signPayload(type, exact, key.signer) };
+}
+
+/** One of each message, as the agent, its members and the bridge would see them. */
+export async function samples(): Promise<Sample[]> {
+  const fromHsm = (name: string, to = TO_APPROVERS.slice(0, 1)) => claims(name, HSM, to);
+  const fromAda = (name: string) => claims(name, ADA, TO_HSM);
+  return [
+    await sampleOf(REQUEST, REQUEST_PAYLOAD, HSM),
+    await sampleOf(APPROVAL, APPROVAL_PAYLOAD, ADA),
+    await sampleOf(REJECTION, { ...fromAda("rejection"), ...about, reason: "not-expected" }, ADA),
+    await sampleOf(WITHDRAWAL, WITHDRAWAL_PAYLOAD, ADA),
+    await sampleOf(PAIR, { ...claims("pair", INVITE, TO_HSM), key: ADA.jwk }, INVITE),
+    await sampleOf(ENROLMENT, { ...fromAda("enrolment"), ...enrolled, path: "m/44'/60'/7'/0/0" }, ADA),
+    await sampleOf(SYNC, { ...fromAda("sync"), known: [about.request] }, ADA),
+    await sampleOf(
+      PROPOSAL,
+      {
+        ...claims("proposal", OLGA, TO_HSM),
+        vault: "Treasury-1",
+        network: "eip155:1",
+        asset: "USDC",
+        amount: "250000",
+        to: REQUEST_PAYLOAD.effect.to,
+        gas: { limit: "60000", maxFeePerGas: "150000000000", maxPriorityFeePerGas: "1000000000" },
+      },
+      OLGA,
+    ),
+    await sampleOf(CANCELLATION, { ...claims("cancellation", OLGA, TO_HSM), request: about.request }, OLGA),
+    await sampleOf(
+      WELCOME,
+      {
+        ...fromHsm("welcome"),
+        hsm: HSM.jwk,
+        name: "Ada",
+        roles: ["approver"],
+        devices: [{ ...enrolled, state: "enrolled" }],
+      },
+      HSM,
+    ),
+    await sampleOf(
+      RECEIPT,
+      {
+        ...fromHsm("receipt", TO_APPROVERS),
+        ...about,
+        n: 1,
+        state: "pending",
+        records: [
+          { kind: "approval", person: "Ada", of: APPROVAL_PAYLOAD.jti, at: NOW, vendor: "Ledger", reason: null },
+        ],
+        hash: null,
+      },
+      HSM,
+    ),
+    await sampleOf(
+      REFUSAL,
+      {
+        ...fromHsm("refusal"),
+        of: WITHDRAWAL_PAYLOAD.jti,
+        request: about.request,
+        code: "ERR_REQUEST_STATE",
+        message: "The request is signed already; your answer changes nothing.",
+      },
+      HSM,
+    ),
+    await sampleOf(CARD, { ...fromHsm("card", [BRIDGE]), n: 3, hsm: HSM.jwk, link: LINK.jwk }, HSM),
+    await sampleOf(
+      ROSTER,
+      {
+        ...fromHsm("roster", [BRIDGE]),
+        n: 5,
+        members: [ADA.jwk, BOB.jwk, DAN.jwk],
+        invites: [{ key: INVITE.jwk, exp: NOW + 3600 }],
+      },
+      HSM,
+    ),
+    await sampleOf(LOGIN, loginPayload(ADA), ADA),
+  ];
+}
+
+export function loginPayload(key: VectorKey) {
+  return {
+    ...claims(`login by ${key.signer.kid}`, key, [BRIDGE]),
+    agent: HSM.signer.kid,
+    clientNonce: wordOf(`client nonce of ${key.signer.kid}`, 32),
+    bridgeNonce: BRIDGE_NONCE,
+  };
+}
