@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { signPayload } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
 import { type Approval, RECEIPT, type RequestRecord } from "../protocol/message.ts";
-import { REQUEST } from "../protocol/request.ts";
+import { REQUEST, type RequestPayload } from "../protocol/request.ts";
 import { ethereum } from "./chains/ethereum.ts";
 import { type Desk, issue } from "./desk.ts";
 import { signRecoverable } from "./hsm/signer.ts";
@@ -28,7 +28,7 @@ export function stopRequest(desk: Desk, row: RequestRow, event: Stop, problem: s
 export function expireRequests(desk: Desk): string[] {
   const { journal } = desk;
   return journal.transaction(() => {
-    const due = journal.requests(OPEN_STATES).filter((row) => row.expires <= desk.now());
+    const due = journal.requests(OPEN_STATES, desk.now());
     for (const row of due) stopRequest(desk, row, "expired");
     return due.map(({ id }) => id);
   });
@@ -42,7 +42,7 @@ export async function advance(desk: Desk, id: string): Promise<void> {
     if (isOpen(row.state) && row.expires <= desk.now()) {
       desk.journal.transaction(() => stopRequest(desk, row, "expired"));
     } else if (!(await step(desk, row))) {
-      await sendReceipt(desk, row);
+      await sendReceipt(desk, id);
       return;
     }
   }
@@ -83,8 +83,7 @@ async function issueRequest(desk: Desk, row: RequestRow): Promise<void> {
 /** With a quorum, the intent to sign becomes durable, in the transaction that counts it. */
 async function recordIntent(desk: Desk, row: RequestRow): Promise<boolean> {
   const { people, approvals } = await collect(desk, row);
-  const counted = countQuorum(row, desk.journal.records(row.id), approvals, people);
-  if (counted.length < readBack(row).payload.quorum.threshold) return false;
+  if (!hasQuorum(desk, row, approvals, people)) return false;
   desk.journal.transaction(() => {
     const now = recheck(desk, row.id, approvals, people);
     desk.journal.changeRequest(now.id, { state: nextState(now.state, "quorum") });
@@ -95,6 +94,14 @@ async function recordIntent(desk: Desk, row: RequestRow): Promise<boolean> {
 /** Signs the same unsigned bytes however often it is begun; at most one signed form is ever stored. */
 async function signTransaction(desk: Desk, row: RequestRow): Promise<void> {
   const { people, approvals } = await collect(desk, row);
+  if (!hasQuorum(desk, row, approvals, people)) {
+    desk.journal.transaction(() => {
+      const now = requireRow(desk, row.id);
+      if (hasQuorum(desk, now, approvals, people)) return;
+      desk.journal.changeRequest(now.id, { state: nextState(now.state, "withdrawn") });
+    });
+    return;
+  }
   const checked = recheck(desk, row.id, approvals, people);
   const { payload } = readBack(checked);
   const [unsigned = ""] = payload.sign;
@@ -129,15 +136,24 @@ async function collect(desk: Desk, row: RequestRow): Promise<Collected> {
   return { people, approvals: await openApprovals(desk.journal.records(row.id), people, desk.identity.signer.kid) };
 }
 
+/** Throws where the records are not those that were opened. */
+function hasQuorum(desk: Desk, row: RequestRow, approvals: readonly Approval[], people: People): boolean {
+  const counted = countQuorum(row, desk.journal.records(row.id), approvals, people);
+  return counted.length >= readBack(row).payload.quorum.threshold;
+}
+
 /** All conditions of a signature, on the record as it is now. Throws where one does not hold. */
 function recheck(desk: Desk, id: string, approvals: readonly Approval[], people: People): RequestRow {
   const { journal } = desk;
   const row = requireRow(desk, id);
   const { payload } = readBack(row);
+  requireSame(row, payload);
   for (const kind of ["policy", "people"] as const) {
     const { n, digest } = journal.document(kind);
     if (n !== payload[kind].n || digest !== payload[kind].digest) {
-      throw new Fault("ERR_REQUEST_STATE", `The ${kind} document changed; the request is void.`);
+      // A change of documents voids all open requests: an open one here means that the record itself was changed.
+      const code = isOpen(row.state) ? "ERR_STATE" : "ERR_REQUEST_STATE";
+      throw new Fault(code, `The ${kind} document is not the one that the request names. Nothing is signed.`);
     }
   }
   const vault = journal.vaults().find(({ name }) => name === payload.vault.name);
@@ -151,8 +167,23 @@ function recheck(desk: Desk, id: string, approvals: readonly Approval[], people:
   return row;
 }
 
+/** What the row says beside the payload, it says of this payload: uniqueness of nonces and expiry are judged by the row. */
+function requireSame(row: RequestRow, payload: RequestPayload): void {
+  const same =
+    payload.request === row.id &&
+    payload.vault.name === row.vault &&
+    payload.network.id === row.network &&
+    payload.effect.nonce === row.nonce &&
+    payload.initiator === row.initiator &&
+    payload.exp === row.expires;
+  if (!same)
+    throw new Fault("ERR_STATE", "A stored request is not the one that its row names; the agent's record was changed.");
+}
+
 /** One HSM signature covers all changes since the last receipt. */
-async function sendReceipt(desk: Desk, row: RequestRow): Promise<void> {
+async function sendReceipt(desk: Desk, id: string): Promise<void> {
+  // Read anew, together with its records: a receipt never says less of the state than of the records.
+  const row = requireRow(desk, id);
   if (row.receiptN >= row.revision) return;
   const { aud } = v.parse(REQUEST.schema, JSON.parse(row.payload));
   const records = desk.journal.records(row.id).map(({ jws: _jws, ...record }): RequestRecord => record);

@@ -1,19 +1,20 @@
 /** The running agent: opens the record and the HSM, and lets link, control socket and clock drive requests. Wiring only. */
-import { mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import * as v from "valibot";
 import { Fault, isFault } from "../protocol/error.ts";
 import { fingerprint } from "../protocol/primitive.ts";
 import { REQUEST } from "../protocol/request.ts";
-import { advance, expireRequests } from "./advance.ts";
+import { expireRequests } from "./advance.ts";
 import { recordedClock } from "./clock.ts";
 import { type Config, socketPath } from "./config.ts";
 import { type Command, serveControl } from "./control.ts";
 import { currentPeople, currentPolicy, type Desk, identityOf } from "./desk.ts";
 import { addFileKey, addressOf, confirm, createVault, invite, setPolicy } from "./directory.ts";
+import { Driver } from "./driver.ts";
 import { type Hsm, openHsm } from "./hsm/owner.ts";
-import { type Consequence, receive, welcomePerson } from "./inbound.ts";
+import { type Consequence, receive } from "./inbound.ts";
 import { Journal } from "./journal.ts";
 import { Link } from "./link.ts";
 import { claimSocket } from "./lock.ts";
@@ -21,19 +22,20 @@ import { cancel, propose } from "./proposals.ts";
 import { OPEN_STATES } from "./requests.ts";
 import { type RequestRow } from "./rows.ts";
 import { readBack } from "./verify.ts";
+import { welcomePerson } from "./welcome.ts";
 
 /** Milliseconds. */
 const EXPIRY_CHECK = 1_000;
-const HSM_RETRY = 3_000;
 
 export interface Agent {
   readonly fingerprint: string;
   stop(): Promise<void>;
 }
 
-/** The record's path in a data folder, which is made where it is missing. */
+/** The record's path in a data folder, which is made where it is missing and closed to others where it is not. */
 export function journalPath(config: Config): string {
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
+  chmodSync(config.data, 0o700);
   return join(config.data, "agent.db");
 }
 
@@ -44,14 +46,26 @@ export async function openConfiguredHsm(config: Config, pin: string): Promise<Hs
 
 /** Starts everything. @throws Fault ERR_STATE, ERR_AGENT_RUNNING, ERR_HSM_* */
 export async function startAgent(config: Config, pin: string, log: Logger): Promise<Agent> {
-  const socket = socketPath(config);
   const path = journalPath(config);
-  await claimSocket(socket);
+  await claimSocket(socketPath(config));
   const journal = new Journal(path);
-  const keyId = journal.meta("identity");
-  if (keyId === undefined)
-    throw new Fault("ERR_STATE", 'This data folder has no identity yet; run "opencustody init" first.');
-  const hsm = await openConfiguredHsm(config, pin);
+  let hsm: Hsm | undefined;
+  try {
+    const keyId = journal.meta("identity");
+    if (keyId === undefined)
+      throw new Fault("ERR_STATE", 'This data folder has no identity yet; run "opencustody init" first.');
+    hsm = await openConfiguredHsm(config, pin);
+    return await serve(config, log, journal, hsm, keyId);
+  } catch (error) {
+    // What was opened would keep this process alive without an agent in it.
+    await hsm?.close();
+    journal.close();
+    throw error;
+  }
+}
+
+async function serve(config: Config, log: Logger, journal: Journal, hsm: Hsm, keyId: string): Promise<Agent> {
+  const socket = socketPath(config);
   const identity = identityOf(hsm, await hsm.findKey(keyId));
   if (identity.signer.kid !== journal.meta("thumbprint")) {
     throw new Fault(
@@ -74,6 +88,8 @@ export async function startAgent(config: Config, pin: string, log: Logger): Prom
     if (roster) link.publishRoster();
   }
 
+  // Read before anything runs that would keep a process with a damaged record alive.
+  const unfinished = [...journal.requests(OPEN_STATES).map(({ id }) => id), ...journal.owedReceipts()];
   const server = await serveControl(
     socket,
     async (command) =>
@@ -83,11 +99,14 @@ export async function startAgent(config: Config, pin: string, log: Logger): Prom
       }),
   );
   const timer = setInterval(() => {
-    for (const id of expireRequests(desk)) driver.drive(id);
+    try {
+      for (const id of expireRequests(desk)) driver.drive(id);
+    } catch (error) {
+      log.error({ err: error }, "requests not expired");
+    }
   }, EXPIRY_CHECK);
   link.start();
-  for (const { id } of journal.requests(OPEN_STATES)) driver.drive(id);
-  for (const id of journal.owedReceipts()) driver.drive(id);
+  for (const id of unfinished) driver.drive(id);
   log.info({ fingerprint: fingerprint(identity.signer.kid), socket }, "agent ready");
 
   return {
@@ -100,67 +119,8 @@ export async function startAgent(config: Config, pin: string, log: Logger): Prom
       await driver.stop();
       await hsm.close();
       journal.close();
-      rmSync(socket, { force: true });
     },
   };
-}
-
-/** Advances requests, one step at a time for each, and again later where the HSM was away. */
-class Driver {
-  readonly #desk: Desk;
-  readonly #running = new Map<string, Promise<void>>();
-  readonly #timers = new Set<NodeJS.Timeout>();
-  #stopped = false;
-
-  constructor(desk: Desk) {
-    this.#desk = desk;
-  }
-
-  drive(id: string): void {
-    if (this.#stopped) return;
-    const next = (this.#running.get(id) ?? Promise.resolve()).then(() => this.#advance(id));
-    this.#running.set(id, next);
-    void next.then(() => {
-      if (this.#running.get(id) === next) this.#running.delete(id);
-    });
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    for (const timer of this.#timers) clearTimeout(timer);
-    await Promise.all(this.#running.values());
-  }
-
-  async #advance(id: string): Promise<void> {
-    if (this.#stopped) return;
-    try {
-      await advance(this.#desk, id);
-    } catch (error) {
-      // A stop that came while a step was under way: the step is not done, and its receipt is still owed.
-      if (
-        isFault(error, "ERR_REQUEST_STATE") ||
-        isFault(error, "ERR_REQUEST_EXPIRED") ||
-        isFault(error, "ERR_QUORUM")
-      ) {
-        this.#later(id, 0);
-        return;
-      }
-      this.#desk.log.error(
-        { request: id, code: isFault(error) ? error.code : "ERR_INTERNAL", err: error },
-        "request waits",
-      );
-      if (isFault(error) && error.code.startsWith("ERR_HSM_")) this.#later(id, HSM_RETRY);
-    }
-  }
-
-  #later(id: string, wait: number): void {
-    if (this.#stopped) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      this.drive(id);
-    }, wait);
-    this.#timers.add(timer);
-  }
 }
 
 async function run(
@@ -213,8 +173,8 @@ async function run(
     }
     case "members.confirm": {
       const requests = confirm(desk, command.name, command.address);
-      await welcomePerson(desk, command.name);
       follow({ requests, roster: false });
+      await welcomePerson(desk, command.name);
       return { name: command.name, address: command.address, voided: requests };
     }
     case "policy.show":

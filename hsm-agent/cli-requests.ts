@@ -24,7 +24,7 @@ export interface Shell {
 
 /** Adds `request` and its subcommands. */
 export function addRequestCommands(program: Command, { ask, out, command }: Shell): void {
-  const request = program.command("request").description("propose and follow requests");
+  const request = command(program, "request", "propose and follow requests", "opencustody request list");
   command(
     request,
     "send",

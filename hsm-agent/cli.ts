@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Command, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { pino } from "pino";
 import { Fault, isFault } from "../protocol/error.ts";
 import type { Role } from "../protocol/message.ts";
@@ -23,23 +23,31 @@ const BRIDGE_PROGRAM = fileURLToPath(new URL("../bridge/main.ts", import.meta.ur
 
 /** Runs the command line and returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const program = build();
+  const asJson = argv.includes("--json");
+  const program = build(asJson);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return 0;
   } catch (error) {
-    if (isCommanderError(error)) return error.exitCode === 0 ? 0 : 2;
-    const fault = isFault(error)
-      ? error
-      : new Fault("ERR_INTERNAL", error instanceof Error ? error.message : "An unknown error.");
-    const json = program.opts<{ json?: boolean }>().json === true;
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const fault = faultOf(error);
+    // commander has said so itself, except where its words would not be JSON.
+    if (error instanceof CommanderError && !asJson) return 2;
     process.stderr.write(
-      json
+      asJson
         ? `${JSON.stringify({ error: { code: fault.code, message: fault.message } })}\n`
         : `${fault.message}\n(${fault.code})\n`,
     );
     return exitCodeOf(fault);
   }
+}
+
+function faultOf(error: unknown): Fault {
+  if (isFault(error)) return error;
+  if (error instanceof CommanderError && error.code === "commander.help")
+    return new Fault("ERR_USAGE", 'Name a command; see "opencustody --help".');
+  if (error instanceof CommanderError) return new Fault("ERR_USAGE", error.message.replace(/^error: /, ""));
+  return new Fault("ERR_INTERNAL", error instanceof Error ? error.message : "An unknown error.");
 }
 
 function exitCodeOf(fault: Fault): number {
@@ -48,13 +56,16 @@ function exitCodeOf(fault: Fault): number {
   return 1;
 }
 
-function build(): Command {
+/** The whole tree of commands. With `asJson` commander itself writes nothing to stderr. */
+export function build(asJson = false): Command {
   const program = new Command("opencustody")
     .description("Approve an HSM's signing requests on the screens of hardware wallets.")
     .option("-c, --config <file>", "the configuration; of the bridge, bridge.json", "opencustody.json")
     .option("--json", "print one JSON value")
     .exitOverride()
-    .showHelpAfterError('(see "opencustody --help")');
+    .showHelpAfterError('(see "opencustody --help")')
+    .configureOutput(asJson ? { writeErr: () => {} } : {})
+    .addHelpText("after", "\nExample:\n  opencustody status --json");
   const config = () => readConfig(program.opts<{ config: string }>().config);
   const ask = async (command: AgentCommand) => await callAgent(socketPath(config()), command);
   const out = (value: unknown, human: Printable) =>
@@ -105,7 +116,7 @@ function build(): Command {
     },
   );
 
-  const vault = program.command("vault").description("vaults and their keys");
+  const vault = command(program, "vault", "vaults and their keys", "opencustody vault list");
   command(
     vault,
     "create <name>",
@@ -164,7 +175,7 @@ function build(): Command {
     out(await ask({ command: "members.confirm", name, address }), show.done);
   });
 
-  const policy = program.command("policy").description("the policy in force");
+  const policy = command(program, "policy", "the policy in force", "opencustody policy show");
   command(policy, "show", "print it", "opencustody policy show").action(async () => {
     out(await ask({ command: "policy.show" }), show.document);
   });
@@ -193,10 +204,4 @@ function readJson(path: string): unknown {
   } catch {
     throw new Fault("ERR_USAGE", `${path} cannot be read as JSON; name a policy file.`);
   }
-}
-
-function isCommanderError(error: unknown): error is { exitCode: number } {
-  return (
-    error instanceof Error && "exitCode" in error && "code" in error && String(error.code).startsWith("commander.")
-  );
 }

@@ -40,13 +40,19 @@ export function readConfig(path: string): Config {
   try {
     value = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    const why = cause instanceof SyntaxError ? `is not JSON (${cause.message})` : "cannot be read";
-    throw new Fault("ERR_CONFIG", `The configuration ${path} ${why}; name another with --config FILE.`, { cause });
+    const why = cause instanceof SyntaxError ? `is not JSON${placeOf(cause)}` : "cannot be read";
+    throw new Fault("ERR_CONFIG", `The configuration ${path} ${why}; name another with --config FILE.`);
   }
   const parsed = v.safeParse(ConfigSchema, value);
   if (!parsed.success)
     throw new Fault("ERR_CONFIG", `The configuration ${path} does not fit: ${describeIssue(parsed.issues[0])}.`);
   return anchor(parsed.output, dirname(resolve(path)));
+}
+
+/** Where it stops being JSON, without the engine's quote from the file: somebody may have named their PIN file. */
+function placeOf(error: SyntaxError): string {
+  const place = /\(line [0-9]+ column [0-9]+\)/.exec(error.message);
+  return place === null ? "" : ` ${place[0]}`;
 }
 
 /** Relative paths are meant from the file's own folder, wherever the command is run. */

@@ -12,6 +12,10 @@ const AnswerSchema = v.union([
 /** Gives a running agent a command and returns its result. @throws Fault of the agent, ERR_AGENT_UNREACHABLE */
 export async function callAgent(socket: string, command: Command): Promise<unknown> {
   const text = await new Promise<string>((resolve, reject) => {
+    const fail = () =>
+      reject(
+        new Fault("ERR_AGENT_UNREACHABLE", 'No agent answers on this data folder; start it with "opencustody agent".'),
+      );
     const call = request(
       { socketPath: socket, method: "POST", headers: { "content-type": "application/json" } },
       (response) => {
@@ -21,13 +25,11 @@ export async function callAgent(socket: string, command: Command): Promise<unkno
           body += chunk;
         });
         response.on("end", () => resolve(body));
+        // The agent ended in the middle of its answer.
+        response.on("error", fail);
       },
     );
-    call.on("error", () => {
-      reject(
-        new Fault("ERR_AGENT_UNREACHABLE", 'No agent answers on this data folder; start it with "opencustody agent".'),
-      );
-    });
+    call.on("error", fail);
     call.end(JSON.stringify(command));
   });
   const answer = v.parse(AnswerSchema, JSON.parse(text));

@@ -59,11 +59,13 @@ export async function serveControl(path: string, run: (command: Command) => Prom
     let size = 0;
     request.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size > BODY_MAX) request.destroy();
-      else chunks.push(chunk);
+      // The rest is read and forgotten, so that the refusal reaches whoever sends it.
+      if (size <= BODY_MAX) chunks.push(chunk);
+      else chunks.length = 0;
     });
     request.on("end", () => {
-      void answer(Buffer.concat(chunks).toString("utf8"), run).then((reply) => {
+      const body = size <= BODY_MAX ? Buffer.concat(chunks).toString("utf8") : undefined;
+      void answer(body, run).then((reply) => {
         response.writeHead(200, { "content-type": "application/json" });
         response.end(JSON.stringify(reply));
       });
@@ -78,13 +80,22 @@ export async function serveControl(path: string, run: (command: Command) => Prom
   return server;
 }
 
-async function answer(body: string, run: (command: Command) => Promise<unknown>): Promise<Answer> {
+async function answer(body: string | undefined, run: (command: Command) => Promise<unknown>): Promise<Answer> {
   try {
-    const parsed = v.safeParse(CommandSchema, JSON.parse(body));
+    if (body === undefined) throw new Fault("ERR_USAGE", `A command is longer than ${BODY_MAX} bytes.`);
+    const parsed = v.safeParse(CommandSchema, parseJson(body));
     if (!parsed.success) throw new Fault("ERR_USAGE", `The command does not fit: ${describeIssue(parsed.issues[0])}.`);
     return { result: await run(parsed.output) };
   } catch (error) {
     if (isFault(error)) return { error: { code: error.code, message: error.message } };
     return { error: { code: "ERR_INTERNAL", message: "The agent met an error of its own; its log has the details." } };
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Fault("ERR_USAGE", "The command is not JSON.");
   }
 }

@@ -5,14 +5,14 @@ import * as v from "valibot";
 import type { Claims, MessageType, Signer } from "../protocol/envelope.ts";
 import { signEnvelope } from "../protocol/envelope.ts";
 import { Fault } from "../protocol/error.ts";
-import { jwkOfPoint, type PublicJwk, thumbprint } from "../protocol/primitive.ts";
+import { jwkOfPoint, type PublicJwk, sha256Hex, thumbprint } from "../protocol/primitive.ts";
 import type { Hsm } from "./hsm/owner.ts";
 import { signEs256 } from "./hsm/signer.ts";
 import type { HsmKey } from "./hsm/wire.ts";
 import type { Journal } from "./journal.ts";
 import { type People, PeopleSchema } from "./people.ts";
 import { type Policy, PolicyTextSchema } from "./policy.ts";
-import { type VaultRow } from "./rows.ts";
+import type { DocumentKind, DocumentRow, VaultRow } from "./rows.ts";
 
 /** The HSM identity key: what signs everything that the agent decides. */
 export interface Identity {
@@ -60,15 +60,23 @@ export async function issue<T extends Claims>(
 }
 
 export function currentPeople(journal: Journal): People {
-  return v.parse(PeopleSchema, JSON.parse(journal.document("people").text));
+  return v.parse(PeopleSchema, JSON.parse(readDocument(journal, "people").text));
 }
 
 export function currentPolicy(journal: Journal): Policy {
-  const { n, text } = journal.document("policy");
+  const { n, text } = readDocument(journal, "policy");
   const { n: stored, ...rest } = JSON.parse(text) as { n: number };
   if (stored !== n)
     throw new Fault("ERR_STATE", "The stored policy has another number than its row; the agent's record was changed.");
   return { n, ...v.parse(PolicyTextSchema, rest) };
+}
+
+/** The document in force, only where it is what was stored. @throws Fault ERR_STATE */
+function readDocument(journal: Journal, kind: DocumentKind): DocumentRow {
+  const row = journal.document(kind);
+  if (sha256Hex(new TextEncoder().encode(row.text)) !== row.digest)
+    throw new Fault("ERR_STATE", `The stored ${kind} document was changed; restore the agent's record from a backup.`);
+  return row;
 }
 
 /** @throws Fault ERR_VAULT_UNKNOWN */

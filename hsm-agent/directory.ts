@@ -22,6 +22,9 @@ import { type DocumentKind, type VaultRow } from "./rows.ts";
 
 const EMPTY_POLICY: PolicyText = { v: 1, networks: [], tokens: [], groups: [], rules: [] };
 
+/** As many as fit a roster. */
+const INVITES_MAX = 50;
+
 /** The first documents: nobody, and a policy that permits nothing. */
 export function found(journal: Journal, now: number): void {
   storeDocument(journal, "people", NOBODY, now);
@@ -107,7 +110,7 @@ export function confirm(desk: Desk, name: string, address: string): string[] {
   return changePeople(desk, (people) => confirmDevice(people, name, address));
 }
 
-/** A one-time key pair; its private half is in the returned code and nowhere else. */
+/** A one-time key pair; its private half is in the returned code and nowhere else. @throws Fault ERR_NAME, ERR_INVITE */
 export async function invite(
   desk: Desk,
   name: string,
@@ -122,6 +125,11 @@ export async function invite(
     const people = currentPeople(desk.journal);
     const others = people.members.map((member) => member.name).filter((other) => other !== name);
     requireDistinct([...others, v.parse(NameSchema, name)]);
+    if (desk.journal.invites().filter((open) => open.exp > desk.now()).length >= INVITES_MAX)
+      throw new Fault(
+        "ERR_INVITE",
+        `${INVITES_MAX} invites are open, and a roster holds no more; wait until one is used.`,
+      );
     desk.journal.addInvite({ kid: thumbprint(key), name, roles, key, exp });
   });
   return { code: encodeInvite({ v: 1, bridge: desk.bridgeUrl, hsm: desk.identity.signer.kid, key, d: d ?? "" }), exp };

@@ -14,17 +14,18 @@ import {
   REJECTION,
   type RequestRecord,
   SYNC,
-  WELCOME,
   WITHDRAWAL,
 } from "../protocol/message.ts";
 import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
 import { stopRequest } from "./advance.ts";
 import { currentPeople, type Desk, issue } from "./desk.ts";
 import { changePeople } from "./directory.ts";
-import { addDevice, addKey, findMember, findOwner, type Member, type People } from "./people.ts";
+import { addDevice, addKey, findOwner, type Member, type People } from "./people.ts";
 import { isOpen } from "./requests.ts";
 import { type RequestRow } from "./rows.ts";
+import { isStoreError } from "./store-error.ts";
 import { checkApproval, readBack, readPeople } from "./verify.ts";
+import { makeWelcome, requireMember, welcome } from "./welcome.ts";
 
 /** What is to be driven further after a message: these requests, and the roster where people changed. */
 export interface Consequence {
@@ -32,6 +33,13 @@ export interface Consequence {
   readonly roster: boolean;
 }
 const NOTHING: Consequence = { requests: [], roster: false };
+
+/** Messages that may wait for one receiver before answers to it are left out. */
+const WAITING_MAX = 1_000;
+const UNUSABLE = new Fault(
+  "ERR_INTERNAL",
+  "The agent cannot use this message; tell your operator, its log has the details.",
+);
 
 interface Sender {
   readonly kid: string;
@@ -42,7 +50,7 @@ interface Sender {
 
 /**
  * Handles one message; when this resolves it is durable and may be acknowledged to the bridge. A message whose signature does
- * not verify is dropped with a line in the log: nobody is known to answer to. Rejects only where the HSM is away.
+ * not verify is dropped with a line in the log: nobody is known to answer to. Rejects only where the HSM is away or nothing can be stored.
  */
 export async function receive(desk: Desk, from: string, body: string): Promise<Consequence> {
   let answerTo: { jti: string; request: string | null } | undefined;
@@ -81,9 +89,9 @@ export async function receive(desk: Desk, from: string, body: string): Promise<C
       case ENROLMENT.typ: {
         const { jti, address, vendor, model } = await opened(ENROLMENT);
         const { member } = sender(jti);
-        const requests = changePeople(desk, (people) => addDevice(people, member.name, { address, vendor, model }));
-        await welcome(desk, kid);
-        return { requests, roster: false };
+        const add = (people: People) => addDevice(people, member.name, { address, vendor, model });
+        const answer = await makeWelcome(desk, add(currentPeople(desk.journal)), kid);
+        return { requests: change(desk, add, () => desk.journal.post(answer.jti, [kid], answer.jws)), roster: false };
       }
       case APPROVAL.typ: {
         const message = await opened(APPROVAL);
@@ -116,20 +124,29 @@ export async function receive(desk: Desk, from: string, body: string): Promise<C
       }
       case WITHDRAWAL.typ: {
         const message = await opened(WITHDRAWAL);
-        return record(desk, sender(message.jti), message, () => ({ kind: "withdrawal", vendor: null, reason: null }));
+        return record(desk, sender(message.jti), message, (row, name) => {
+          // Once is enough, and receipts hold all records: they must not grow without end.
+          const again = desk.journal.records(row.id).some((r) => r.person === name && r.kind === "withdrawal");
+          if (again)
+            throw new Fault("ERR_APPROVAL_WITHDRAWN", "You cancelled this approval before; it stays cancelled.");
+          return { kind: "withdrawal", vendor: null, reason: null };
+        });
       }
       default:
         throw new Fault("ERR_ENVELOPE_TYPE", "A message of an unknown type came; both sides need the same version.");
     }
   } catch (error) {
-    if (!isFault(error) || error.code.startsWith("ERR_HSM_")) throw error;
-    desk.log.warn({ from, code: error.code, request: answerTo?.request }, "message refused");
-    if (answerTo !== undefined) {
+    if (isStoreError(error) || (isFault(error) && error.code.startsWith("ERR_HSM_"))) throw error;
+    // Whatever else this message does, it would do again each time that it came: it is answered like any other.
+    const { code, message } = isFault(error) ? error : UNUSABLE;
+    if (!isFault(error)) desk.log.error({ from, err: error }, "message failed");
+    desk.log.warn({ from, code, request: answerTo?.request }, "message refused");
+    if (answerTo !== undefined && hasRoom(desk, from)) {
       const { jti, jws } = await issue(desk, REFUSAL, [from], {
         of: answerTo.jti,
         request: answerTo.request,
-        code: error.code,
-        message: error.message,
+        code,
+        message: message.slice(0, 512),
       });
       desk.journal.post(jti, [from], jws);
       desk.wake();
@@ -150,7 +167,10 @@ function record(
     const row = journal.request(message.request);
     if (row === undefined)
       throw new Fault("ERR_REQUEST_UNKNOWN", `There is no request ${message.request}; it may be another agent's.`);
-    if (journal.recordOf(message.jti) !== undefined) {
+    const known = journal.recordOf(message.jti);
+    if (known !== undefined) {
+      if (known.request !== row.id || known.person !== sender.member.name)
+        throw new Fault("ERR_ENVELOPE_REPLAYED", "The message has the name of another one; it was not used.");
       resend(desk, row, sender.kid);
       return NOTHING;
     }
@@ -208,16 +228,29 @@ async function pair(desk: Desk, kid: string, message: Pair): Promise<Consequence
   const newKid = thumbprint(message.key);
   const welcome = await makeWelcome(desk, add(currentPeople(journal)), newKid);
   // One transaction: a roster signed from now on has the key and not the invite, and the outbox goes before the roster.
-  const requests = journal.transaction(() => {
-    const voided = changePeople(desk, add);
+  const requests = change(desk, add, () => {
     journal.removeInvite(kid);
     journal.post(welcome.jti, [kid], welcome.jws);
-    return voided;
   });
   return { requests, roster: true };
 }
 
+/** Changes people, and what goes with it, in one transaction. Returns the requests that became void. */
+function change(desk: Desk, people: (before: People) => People, also: () => void): string[] {
+  return desk.journal.transaction(() => {
+    const voided = changePeople(desk, people);
+    also();
+    return voided;
+  });
+}
+
+/** Answers that can be asked for again are not piled up for somebody who does not fetch them. */
+function hasRoom(desk: Desk, kid: string): boolean {
+  return desk.journal.waitingFor(kid) < WAITING_MAX;
+}
+
 async function sync(desk: Desk, sender: Sender, known: readonly string[]): Promise<Consequence> {
+  if (!hasRoom(desk, sender.kid)) return NOTHING;
   await welcome(desk, sender.kid);
   const { journal } = desk;
   journal.transaction(() => {
@@ -236,39 +269,12 @@ async function sync(desk: Desk, sender: Sender, known: readonly string[]): Promi
   return NOTHING;
 }
 
-/** Tells the extension `kid` who it is. */
-async function welcome(desk: Desk, kid: string): Promise<void> {
-  const { jti, jws } = await makeWelcome(desk, currentPeople(desk.journal), kid);
-  desk.journal.post(jti, [kid], jws);
-  desk.wake();
-}
-
-async function makeWelcome(desk: Desk, people: People, kid: string): Promise<{ jti: string; jws: string }> {
-  const { name, roles, devices } = requireMember(people, kid);
-  return await issue(desk, WELCOME, [kid], { hsm: desk.identity.jwk, name, roles, devices });
-}
-
-/** Every extension of a person learns that a device of theirs counts now. */
-export async function welcomePerson(desk: Desk, name: string): Promise<void> {
-  for (const key of findMember(currentPeople(desk.journal), name).extensions) {
-    const kid = thumbprint(key);
-    await welcome(desk, kid);
-  }
-}
-
 function keyOf(desk: Desk, pairing: boolean): (kid: string) => PublicJwk | undefined {
   return (kid) => {
     if (pairing) return desk.journal.invites().find((invite) => invite.kid === kid)?.key;
     const owner = findOwner(currentPeople(desk.journal), kid);
     return owner?.kind === "extensions" ? owner.key : undefined;
   };
-}
-
-function requireMember(people: People, kid: string): Member {
-  const owner = findOwner(people, kid);
-  if (owner === undefined)
-    throw new Fault("ERR_MEMBER_UNKNOWN", "This browser is not enrolled any more; pair it again with a new invite.");
-  return owner.member;
 }
 
 function vendorOf(people: { members: readonly Member[] }, name: string, address: string): RequestRecord["vendor"] {

@@ -26,20 +26,30 @@ import {
   type VaultRow,
 } from "./rows.ts";
 import { SCHEMA } from "./schema.ts";
+import { isBusy } from "./store-error.ts";
 
 export class Journal {
   readonly #db: DatabaseSync;
   #depth = 0;
 
-  /** Opens or creates the record at `path`. Take care that one agent only does so (lock.ts). */
+  /**
+   * Opens or creates the record and locks it until `close` or the process's end. @throws Fault ERR_AGENT_RUNNING
+   */
   constructor(path: string) {
-    this.#db = new DatabaseSync(path);
-    this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
-    this.#db.exec(SCHEMA);
+    this.#db = new DatabaseSync(path, { timeout: 0 });
+    try {
+      // Exclusive before WAL: two agents on one record would both believe that a nonce is theirs.
+      this.#db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+      this.#db.exec(`PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
+    } catch (error) {
+      this.#db.close();
+      if (!isBusy(error)) throw error;
+      throw new Fault("ERR_AGENT_RUNNING", "An agent is running on this data folder already; stop it first.");
+    }
   }
 
   close(): void {
-    this.#db.close();
+    if (this.#db.isOpen) this.#db.close();
   }
 
   /** Runs `work` in one transaction: all of it is durable when this returns, or none. Nested calls join the outer one. */
@@ -136,7 +146,7 @@ export class Journal {
     if (next === undefined) {
       throw new Fault(
         "ERR_STATE",
-        `Vault ${vault} has no first nonce on ${network}; set it with "opencustody vault nonce ${vault} ${network} N".`,
+        `Vault ${vault} has no first nonce on ${network}; it was made for other networks ("opencustody vault create").`,
       );
     }
     this.setNextNonce(vault, network, next + 1);
@@ -176,11 +186,12 @@ export class Journal {
     return optional(this.#get("SELECT * FROM requests WHERE proposal = ?", jti), toRequest);
   }
 
-  /** Newest first; all, or those in one of `states`. */
-  requests(states?: readonly RequestState[]): RequestRow[] {
+  /** Newest first; all, or those in one of `states`, of which only those that expire at `by` (seconds) or before. */
+  requests(states?: readonly RequestState[], by = Number.MAX_SAFE_INTEGER): RequestRow[] {
     if (states === undefined) return this.#all("SELECT * FROM requests ORDER BY at DESC, id").map(toRequest);
     const marks = states.map(() => "?").join(", ");
-    return this.#all(`SELECT * FROM requests WHERE state IN (${marks}) ORDER BY at DESC, id`, ...states).map(toRequest);
+    const sql = `SELECT * FROM requests WHERE state IN (${marks}) AND expires <= ? ORDER BY at DESC, id`;
+    return this.#all(sql, ...states, by).map(toRequest);
   }
 
   /** Requests whose last change has no receipt yet. */
@@ -231,9 +242,10 @@ export class Journal {
     return this.#all("SELECT * FROM records WHERE request = ? ORDER BY n", request).map(toRecord);
   }
 
-  recordOf(jti: string): { request: string } | undefined {
-    return optional(this.#get("SELECT request FROM records WHERE jti = ?", jti), (row) => ({
+  recordOf(jti: string): { request: string; person: string } | undefined {
+    return optional(this.#get("SELECT request, person FROM records WHERE jti = ?", jti), (row) => ({
       request: text(row["request"]),
+      person: text(row["person"]),
     }));
   }
 
@@ -259,8 +271,15 @@ export class Journal {
     }
   }
 
-  outbox(): OutboxRow[] {
-    return this.#all("SELECT * FROM outbox ORDER BY n").map(toOutbox);
+  /** The oldest `most` messages to be sent, without those to `except`. */
+  outbox(most = 512, except: readonly string[] = []): OutboxRow[] {
+    const sql = `SELECT * FROM outbox WHERE receiver NOT IN (${except.map(() => "?").join(", ")}) ORDER BY n LIMIT ?`;
+    return this.#all(sql, ...except, most).map(toOutbox);
+  }
+
+  /** How many messages wait to be sent to `receiver`. */
+  waitingFor(receiver: string): number {
+    return integer(this.#get("SELECT count(*) AS n FROM outbox WHERE receiver = ?", receiver)?.["n"]);
   }
 
   removeFromOutbox(n: number): void {

@@ -11,11 +11,17 @@ const PrivateJwkSchema = v.strictObject({ ...PublicJwkSchema.entries, d: base64u
 
 /** Makes a key file; an existing one is never overwritten. Returns the public half. @throws Fault ERR_SECRET */
 export async function makeKeyFile(path: string): Promise<PublicJwk> {
-  if (existsSync(path)) throw new Fault("ERR_SECRET", `${path} exists already; name a new file.`);
   const { privateKey } = await generateKeyPair("ES256", { extractable: true });
   const { kty, crv, x, y, d } = await exportJWK(privateKey);
   const jwk = v.parse(PrivateJwkSchema, { kty, crv, x, y, d });
-  writeFileSync(path, `${JSON.stringify(jwk)}\n`, { mode: 0o600, flag: "wx" });
+  try {
+    writeFileSync(path, `${JSON.stringify(jwk)}\n`, { mode: 0o600, flag: "wx" });
+  } catch {
+    const why = existsSync(path)
+      ? "exists already; name a new file"
+      : "cannot be written; name a file in a folder of yours";
+    throw new Fault("ERR_SECRET", `${path} ${why}.`);
+  }
   return publicHalf(jwk);
 }
 
@@ -33,8 +39,9 @@ export async function readKeyFile(path: string): Promise<Signer> {
   const parsed = v.safeParse(PrivateJwkSchema, parseJson(text));
   if (!parsed.success)
     throw new Fault("ERR_SECRET", `${path} is not a key file; make one with "opencustody members add".`);
-  const key = await importJWK({ ...parsed.output }, "ES256");
-  if (key instanceof Uint8Array) throw new Fault("ERR_SECRET", `${path} is not a key file.`);
+  const key = await importJWK({ ...parsed.output }, "ES256").catch(() => undefined);
+  if (key === undefined || key instanceof Uint8Array)
+    throw new Fault("ERR_SECRET", `${path} holds no valid P-256 key; make one with "opencustody members add".`);
   const sign = async (input: Uint8Array) =>
     new Uint8Array(await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, new Uint8Array(input)));
   return { kid: thumbprint(publicHalf(parsed.output)), sign };

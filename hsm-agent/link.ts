@@ -8,7 +8,7 @@ import { type Signer, seal, signEnvelope } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
 import { type BridgeFrame, type ClientFrame, encodeFrame, FRAME_MAX, parseBridgeFrame } from "../protocol/frame.ts";
 import { CARD, LOGIN } from "../protocol/message.ts";
-import { jwkOfPoint, type PublicJwk, thumbprint } from "../protocol/primitive.ts";
+import { jwkOfPoint, thumbprint } from "../protocol/primitive.ts";
 import { type Desk, issue } from "./desk.ts";
 import { signRoster } from "./directory.ts";
 
@@ -21,7 +21,14 @@ const LIMITS = {
   silence: 50_000,
   /** Frames sent and not yet stored by the bridge. */
   inFlight: 64,
+  /** Until a frame that the bridge refused is tried again: a full mailbox empties when its owner comes back. */
+  refused: 5_000,
+  /** A connection that held this long was a good one: the next loss starts anew with the first wait. */
+  stable: 10_000,
 } as const;
+
+/** Card and roster are signed again after this, well before they expire. Seconds. */
+const RENEW = 10 * 86_400;
 
 export interface LinkOptions {
   readonly desk: Desk;
@@ -39,10 +46,15 @@ export class Link {
   #attempts = 0;
   #timer: NodeJS.Timeout | undefined;
   #silence: NodeJS.Timeout | undefined;
-  #login: { jwk: PublicJwk; signer: Signer; card: string } | undefined;
-  #roster: { n: number; jws: string; accepted: boolean } | undefined;
+  #readyAt = 0;
+  #login: { signer: Signer; card: string; renew: number } | undefined;
+  #roster: { n: number; jws: string; renew: number; state: "signed" | "sent" | "accepted" } | undefined;
   #rosterWanted = true;
-  readonly #inFlight = new Map<string, number>();
+  /** By frame id: the outbox row and its receiver. */
+  readonly #inFlight = new Map<string, { n: number; receiver: string }>();
+  /** Receivers whose frames were refused; they wait, so that they hold up nobody else. */
+  readonly #parked = new Set<string>();
+  #unpark: NodeJS.Timeout | undefined;
   #incoming: Promise<void> = Promise.resolve();
   #sending: Promise<void> = Promise.resolve();
 
@@ -58,6 +70,7 @@ export class Link {
     this.#stopped = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#silence);
+    clearTimeout(this.#unpark);
     this.#socket?.terminate();
   }
 
@@ -101,6 +114,8 @@ export class Link {
   #onClose(socket: WebSocket): void {
     if (socket !== this.#socket) return;
     if (this.#online) this.#options.desk.log.warn("bridge connection lost");
+    // Not at each login: a message that cannot be handled now would be fetched without a pause.
+    if (this.#online && performance.now() - this.#readyAt >= LIMITS.stable) this.#attempts = 0;
     this.#online = false;
     this.#inFlight.clear();
     clearTimeout(this.#silence);
@@ -141,13 +156,16 @@ export class Link {
         return;
       case "ready":
         this.#online = true;
-        this.#attempts = 0;
-        this.#roster = this.#roster === undefined ? undefined : { ...this.#roster, accepted: false };
+        this.#readyAt = performance.now();
+        this.#parked.clear();
+        if (this.#roster !== undefined && desk.now() >= this.#roster.renew) this.#rosterWanted = true;
+        if (this.#roster !== undefined) this.#roster = { ...this.#roster, state: "signed" };
         desk.log.info("bridge connection ready");
         this.wake();
         return;
       case "enrolled":
-        if (this.#roster?.n === frame.n) this.#roster = { ...this.#roster, accepted: true };
+        if (this.#roster?.n === frame.n) this.#roster = { ...this.#roster, state: "accepted" };
+        this.#parked.clear();
         this.wake();
         return;
       case "accepted":
@@ -168,22 +186,33 @@ export class Link {
   #onError(code: string, id: string | null): void {
     const { log } = this.#options.desk;
     log.warn({ code, id }, "the bridge refused a frame");
+    const sent = id === null ? undefined : this.#inFlight.get(id);
+    if (id === null || sent === undefined) return;
     // Somebody whom the roster in force does not know is gone: their message has no receiver any more.
-    if (id !== null && code === "ERR_FRAME_UNKNOWN_RECEIVER" && this.#roster?.accepted === true && !this.#rosterWanted)
+    if (code === "ERR_FRAME_UNKNOWN_RECEIVER" && this.#roster?.state === "accepted" && !this.#rosterWanted) {
       this.#settle(id);
-    else if (id !== null) this.#inFlight.delete(id);
+      return;
+    }
+    this.#inFlight.delete(id);
+    this.#parked.add(sent.receiver);
+    this.#unpark ??= setTimeout(() => {
+      this.#unpark = undefined;
+      this.#parked.clear();
+      this.wake();
+    }, LIMITS.refused);
+    this.wake();
   }
 
   #settle(id: string): void {
-    const n = this.#inFlight.get(id);
+    const sent = this.#inFlight.get(id);
     this.#inFlight.delete(id);
-    if (n !== undefined) this.#options.desk.journal.removeFromOutbox(n);
+    if (sent !== undefined) this.#options.desk.journal.removeFromOutbox(sent.n);
     this.wake();
   }
 
   async #logIn(bridgeNonce: string): Promise<{ jws: string; card: string }> {
     const { desk } = this.#options;
-    this.#login ??= await this.#makeLogin();
+    if (this.#login === undefined || desk.now() >= this.#login.renew) this.#login = await this.#makeLogin();
     const { signer, card } = this.#login;
     const iat = desk.now();
     const jws = await signEnvelope(
@@ -204,8 +233,8 @@ export class Link {
     return { jws, card };
   }
 
-  /** A login key lives as long as this process, in memory only; each start issues a card with a higher number. */
-  async #makeLogin(): Promise<{ jwk: PublicJwk; signer: Signer; card: string }> {
+  /** A login key is in this process's memory only, and renewed before its card expires; each card has a higher number. */
+  async #makeLogin(): Promise<{ signer: Signer; card: string; renew: number }> {
     const { desk } = this.#options;
     const algorithm = { name: "ECDSA", namedCurve: "P-256" };
     const pair = await webcrypto.subtle.generateKey(algorithm, false, ["sign", "verify"]);
@@ -217,25 +246,35 @@ export class Link {
     const n = Number(desk.journal.meta("card") ?? "0") + 1;
     desk.journal.setMeta("card", String(n));
     const { jws: card } = await issue(desk, CARD, [desk.bridgeUrl], { n, hsm: desk.identity.jwk, link: jwk });
-    return { jwk, signer: { kid: thumbprint(jwk), sign }, card };
+    return { signer: { kid: thumbprint(jwk), sign }, card, renew: desk.now() + RENEW };
   }
 
   /** The outbox first, then the roster: a paired extension's welcome reaches the invite before the roster removes it. */
   async #flush(): Promise<void> {
     const { desk } = this.#options;
     if (!this.#online) return;
-    for (const row of desk.journal.outbox()) {
+    for (const row of desk.journal.outbox(undefined, [...this.#parked])) {
       if (this.#inFlight.size >= LIMITS.inFlight) return;
       if (this.#inFlight.has(row.id)) continue;
-      this.#inFlight.set(row.id, row.n);
+      this.#inFlight.set(row.id, { n: row.n, receiver: row.receiver });
       this.#send({ v: 1, t: "send", id: row.id, to: row.receiver, body: seal(row.jws) });
     }
-    if (this.#rosterWanted) {
-      this.#rosterWanted = false;
-      this.#roster = { ...(await signRoster(desk)), accepted: false };
-      this.#send({ v: 1, t: "roster", jws: this.#roster.jws });
-    } else if (this.#roster?.accepted === false) {
-      this.#send({ v: 1, t: "roster", jws: this.#roster.jws });
+    if (this.#rosterWanted) await this.#renewRoster();
+    if (this.#roster?.state !== "signed") return;
+    this.#roster = { ...this.#roster, state: "sent" };
+    this.#send({ v: 1, t: "roster", jws: this.#roster.jws });
+  }
+
+  async #renewRoster(): Promise<void> {
+    const { desk } = this.#options;
+    this.#rosterWanted = false;
+    // Until the new one is accepted nobody is known to be gone.
+    this.#roster = undefined;
+    try {
+      this.#roster = { ...(await signRoster(desk)), renew: desk.now() + RENEW, state: "signed" };
+    } catch (error) {
+      this.#rosterWanted = true;
+      throw error;
     }
   }
 

@@ -1,4 +1,4 @@
-/** One agent at a time on one record: a Unix socket that answers is the lock. */
+/** A running agent answers on its control socket. That is told here in words; what holds two apart in the end is the lock on the record (journal.ts). */
 import { rmSync } from "node:fs";
 import { connect } from "node:net";
 import { Fault } from "../protocol/error.ts";

@@ -49,7 +49,10 @@ export function addKey(
   return replace(people, changed);
 }
 
-/** Adds a device that waits for confirmation. The same again changes nothing. @throws Fault ERR_DEVICE_TAKEN */
+/** Devices of one person that may wait for confirmation. */
+const PENDING_MAX = 4;
+
+/** Adds a device that waits for confirmation. The same again changes nothing. @throws Fault ERR_DEVICE_TAKEN, ERR_DEVICE_LIMIT */
 export function addDevice(people: People, name: string, device: Omit<DeviceRecord, "state">): People {
   const owner = people.members.find((member) => member.devices.some((d) => d.address === device.address));
   if (owner?.name === name) return people;
@@ -57,6 +60,11 @@ export function addDevice(people: People, name: string, device: Omit<DeviceRecor
     throw new Fault("ERR_DEVICE_TAKEN", "This device is another person's already; use one of your own.");
   }
   const member = findMember(people, name);
+  if (member.devices.filter(({ state }) => state === "pending").length >= PENDING_MAX)
+    throw new Fault(
+      "ERR_DEVICE_LIMIT",
+      `${PENDING_MAX} of your devices wait to be confirmed already; have your operator confirm the right one.`,
+    );
   return replace(people, { ...member, devices: [...member.devices, { ...device, state: "pending" }] });
 }
 

@@ -10,6 +10,8 @@ export type RequestEvent =
   | "issued"
   /** Enough distinct people approved. */
   | "quorum"
+  /** An approval was taken back before the vault key signed, and the rest are too few. */
+  | "withdrawn"
   /** The vault key signed. */
   | "signed"
   | "rejected"
@@ -32,7 +34,7 @@ const TABLE: Record<RequestState, Partial<Record<RequestEvent, RequestState>>> =
   proposed: { ...STOPS, issued: "pending" },
   pending: { ...STOPS, quorum: "approved" },
   // The intent to sign is recorded, nothing is signed: a stop still wins.
-  approved: { ...STOPS, signed: "signed" },
+  approved: { ...STOPS, signed: "signed", withdrawn: "pending" },
   signed: {},
   rejected: {},
   cancelled: {},

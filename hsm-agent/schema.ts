@@ -23,4 +23,5 @@ CREATE TABLE IF NOT EXISTS records (
   vendor TEXT, reason TEXT, jws TEXT NOT NULL, PRIMARY KEY (request, n)) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS records_approval ON records (request, person) WHERE kind = 'approval';
 CREATE TABLE IF NOT EXISTS outbox (n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, receiver TEXT NOT NULL, jws TEXT NOT NULL, UNIQUE (id, receiver)) STRICT;
+CREATE INDEX IF NOT EXISTS outbox_receiver ON outbox (receiver);
 `;

@@ -100,8 +100,10 @@ export async function openApprovals(records: readonly RecordRow[], people: Peopl
     if (record.kind !== "approval") continue;
     const keyOf = (kid: string) => findOwner(people, kid)?.key;
     // The approval was in time when it was recorded; the request's own expiry is checked by the caller.
-    const opened = await openEnvelope(record.jws, { type: APPROVAL, keyOf, audience: hsm, now: record.at });
-    approvals.push(opened.payload);
+    const { payload } = await openEnvelope(record.jws, { type: APPROVAL, keyOf, audience: hsm, now: record.at });
+    if (payload.jti !== record.of || findOwner(people, payload.iss)?.member.name !== record.person)
+      throw new Fault("ERR_STATE", "A stored approval is not its record's; the agent's record was changed.");
+    approvals.push(payload);
   }
   return approvals;
 }
