@@ -10,7 +10,7 @@ import type { Hsm } from "./hsm/owner.ts";
 import { signEs256 } from "./hsm/signer.ts";
 import type { HsmKey } from "./hsm/wire.ts";
 import type { Journal } from "./journal.ts";
-import { type People, PeopleSchema } from "./people.ts";
+import { PendingSchema, type People, PeopleSchema, withPending } from "./people.ts";
 import { type Policy, PolicyTextSchema } from "./policy.ts";
 import type { DocumentKind, DocumentRow, VaultRow } from "./rows.ts";
 
@@ -59,8 +59,10 @@ export async function issue<T extends Claims>(
   return { jti, jws: await signEnvelope(type, { ...claims, ...body } as unknown as T, desk.identity.signer) };
 }
 
+/** The people in force, with the devices that wait for confirmation. */
 export function currentPeople(journal: Journal): People {
-  return v.parse(PeopleSchema, JSON.parse(readDocument(journal, "people").text));
+  const people = v.parse(PeopleSchema, JSON.parse(readDocument(journal, "people").text));
+  return withPending(people, v.parse(PendingSchema, JSON.parse(readDocument(journal, "pending").text)));
 }
 
 export function currentPolicy(journal: Journal): Policy {

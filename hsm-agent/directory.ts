@@ -2,6 +2,7 @@
  * Changes of people, invites, vaults and policy: each a new numbered document, durable before anybody hears of it.
  * A change of policy or people makes every open request void. README.md of protocol/, "People" and "Roster".
  */
+import { isDeepStrictEqual } from "node:util";
 import { hexToBytes } from "@noble/hashes/utils.js";
 import { exportJWK, generateKeyPair } from "jose";
 import * as v from "valibot";
@@ -15,8 +16,8 @@ import { ethereum } from "./chains/ethereum.ts";
 import { currentPeople, currentPolicy, type Desk, issue } from "./desk.ts";
 import type { BackupMode } from "./hsm/wire.ts";
 import type { Journal } from "./journal.ts";
-import { addKey, confirmDevice, findMember, NOBODY, type People } from "./people.ts";
-import { type PolicyText, parsePolicy } from "./policy.ts";
+import { addKey, confirmDevice, findMember, NOBODY, type Pending, type People, splitPending } from "./people.ts";
+import { type Policy, type PolicyText, parsePolicy } from "./policy.ts";
 import { OPEN_STATES } from "./requests.ts";
 import { type DocumentKind, type VaultRow } from "./rows.ts";
 
@@ -28,16 +29,26 @@ const INVITES_MAX = 50;
 /** The first documents: nobody, and a policy that permits nothing. */
 export function found(journal: Journal, now: number): void {
   storeDocument(journal, "people", NOBODY, now);
+  storeDocument(journal, "pending", { n: 1, devices: [] } satisfies Pending, now);
   storeDocument(journal, "policy", { n: 1, ...EMPTY_POLICY }, now);
 }
 
-/** Puts a changed people document in force. Returns the requests that became void. */
+/**
+ * Puts changed people in force. Returns the requests that became void: none where only a device began to wait, because that
+ * changes nobody's rights and one person could else stop everybody's requests.
+ */
 export function changePeople(desk: Desk, change: (people: People) => People): string[] {
   return desk.journal.transaction(() => {
     const before = currentPeople(desk.journal);
     const after = change(before);
     if (after.n === before.n) return [];
-    storeDocument(desk.journal, "people", after, desk.now());
+    const [was, is] = [splitPending(before), splitPending(after)];
+    if (!isDeepStrictEqual(was.devices, is.devices)) {
+      const { n } = desk.journal.document("pending");
+      storeDocument(desk.journal, "pending", { n: n + 1, devices: is.devices } satisfies Pending, desk.now());
+    }
+    if (isDeepStrictEqual(was.people.members, is.people.members)) return [];
+    storeDocument(desk.journal, "people", is.people, desk.now());
     return supersede(desk);
   });
 }
@@ -154,7 +165,7 @@ function supersede(desk: Desk): string[] {
   return open.map(({ id }) => id);
 }
 
-function storeDocument(journal: Journal, kind: DocumentKind, document: { n: number }, now: number): string {
+function storeDocument(journal: Journal, kind: DocumentKind, document: People | Policy | Pending, now: number): string {
   const text = JSON.stringify(document);
   const digest = sha256Hex(new TextEncoder().encode(text));
   journal.addDocument(kind, { n: document.n, digest, text }, now);

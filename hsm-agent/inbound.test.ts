@@ -161,10 +161,11 @@ test("a person's records of a request are bounded, however often they write", as
   expect(office.desk.journal.records(id)).toHaveLength(1);
 });
 
-test("an enrolment waits for the operator and makes open requests void; again it changes nothing", async () => {
+test("an enrolment waits for the operator and stops nobody's requests; again it changes nothing", async () => {
   const own = makePerson("x").address;
   const jws = await office.message(ENROLMENT, DAVE.key, device(own));
-  expect(await receive(office.desk, DAVE.key.kid, jws)).toEqual({ requests: [id], roster: false });
+  expect(await receive(office.desk, DAVE.key.kid, jws)).toEqual(NOTHING);
+  expect(office.row(id).state).toBe("pending");
   expect(findMember(currentPeople(office.desk.journal), "Dave").devices).toMatchObject([
     { address: own, state: "pending" },
   ]);
@@ -180,7 +181,7 @@ test("another person's device is not enrolled", async () => {
   expect(office.row(id).state).toBe("pending");
 });
 
-test("an enrolment while the HSM is away changes nothing yet, and loses no receipt when it comes again", async () => {
+test("an enrolment while the HSM is away changes nothing yet, and works when it comes again", async () => {
   const jws = await office.message(ENROLMENT, DAVE.key, device(DAVE.address));
   office.hsm.before = () => {
     throw new Fault("ERR_HSM_DOWN", "The HSM is down.");
@@ -188,7 +189,8 @@ test("an enrolment while the HSM is away changes nothing yet, and loses no recei
   await expect(receive(office.desk, DAVE.key.kid, jws)).rejects.toMatchObject({ code: "ERR_HSM_DOWN" });
   expect(office.row(id).state).toBe("pending");
   office.hsm.before = () => {};
-  expect(await receive(office.desk, DAVE.key.kid, jws)).toEqual({ requests: [id], roster: false });
+  expect(await receive(office.desk, DAVE.key.kid, jws)).toEqual(NOTHING);
+  expect(findMember(currentPeople(office.desk.journal), "Dave").devices).toHaveLength(1);
 });
 
 async function makeInvite(name = "Eve", hours = 1): Promise<Key> {

@@ -22,6 +22,37 @@ export type Member = v.InferOutput<typeof MemberSchema>;
 export const PeopleSchema = v.strictObject({ v: v.literal(1), n: OrdinalSchema, members: v.array(MemberSchema) });
 export type People = v.InferOutput<typeof PeopleSchema>;
 
+/** Devices that wait for confirmation: kept beside the people document, which holds only what counts. */
+export const PendingSchema = v.strictObject({
+  n: OrdinalSchema,
+  devices: v.array(v.strictObject({ name: NameSchema, device: DeviceRecordSchema })),
+});
+export type Pending = v.InferOutput<typeof PendingSchema>;
+
+/** The people with the devices of theirs that wait. */
+export function withPending(people: People, pending: Pending): People {
+  const waitingOf = (name: string) => pending.devices.filter((row) => row.name === name).map(({ device }) => device);
+  const members = people.members.map((member) => ({
+    ...member,
+    devices: [...member.devices, ...waitingOf(member.name)],
+  }));
+  return { ...people, members };
+}
+
+/** Inverse of `withPending`: what counts, and what waits. */
+export function splitPending(people: People): { people: People; devices: Pending["devices"] } {
+  const isWaiting = (device: DeviceRecord) => device.state === "pending";
+  return {
+    people: {
+      ...people,
+      members: people.members.map((m) => ({ ...m, devices: m.devices.filter((device) => !isWaiting(device)) })),
+    },
+    devices: people.members.flatMap(({ name, devices }) =>
+      devices.filter(isWaiting).map((device) => ({ name, device })),
+    ),
+  };
+}
+
 export const NOBODY: People = { v: 1, n: 1, members: [] };
 
 /** Adds a person, or gives an existing one a further key and role. @throws Fault ERR_MEMBER_EXISTS, ERR_NAME */

@@ -4,7 +4,8 @@ import type { RequestRecord, RequestState, Role } from "../protocol/message.ts";
 import type { PublicJwk } from "../protocol/primitive.ts";
 import type { BackupMode } from "./hsm/wire.ts";
 
-export type DocumentKind = "policy" | "people";
+/** `pending`: devices that wait for confirmation. They give nobody a right, so no digest of a request covers them. */
+export type DocumentKind = "policy" | "people" | "pending";
 export interface DocumentRow {
   readonly n: number;
   /** SHA-256 of `text`, hex. */
