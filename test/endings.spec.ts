@@ -2,21 +2,19 @@
  * Every way in which an approval does not come to be, in real Chromium with the built extension: each ends in a state that the
  * agent names, a sentence on the screen and no signature of the vault. What a script with a member's keys may try: approvals.spec.ts.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDevices, simulatedDevice } from "./devices/device.ts";
 import { decline, readAndSign } from "./devices/hands.ts";
 import { SimulatedLedger } from "./devices/ledger-app.ts";
 import { Approver } from "./harness/approver.ts";
+import { movableClock } from "./harness/movable-clock.ts";
+import { cannotConfirm, notHere, says, storedIn, unsigned } from "./harness/verdict.ts";
 import {
   addInitiator,
   makeTreasury,
   makeWorld,
   send,
-  showRequest,
   type World,
   waitForRequest,
   writePolicy,
@@ -27,8 +25,7 @@ const EMULATED = (process.env["SPECULOS_URL"] ?? "") !== "";
 /** What only a simulated device can be made to do: cables, locks, other apps. */
 const onSimulated = test.skipIf(EMULATED);
 
-const folder = mkdtempSync(join(tmpdir(), "opencustody-endings-"));
-const clock = join(folder, "seconds");
+const clock = movableClock();
 let world: World;
 let olga: string;
 let alice: Approver;
@@ -38,7 +35,7 @@ let carol: Approver;
 let ledger: SimulatedLedger;
 
 beforeAll(async () => {
-  world = await withMovableClock(makeWorld);
+  world = await clock.around(makeWorld);
   olga = await addInitiator(world, "Olga");
   const devices = await openDevices(3, {
     models: ["nanosp", "flex", "nanosp"],
@@ -55,38 +52,42 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const approver of [alice, bob, carol]) await approver?.close();
   await world?.dispose();
-  rmSync(folder, { recursive: true, force: true });
+  clock.dispose();
 });
 
-test.each(["Alice", "Bob", "Carol"])("declined on %s's device: back to the page, and the next try counts", async (name) => {
-  const approver = [alice, bob, carol].find((one) => one.name === name) ?? alice;
-  const { id } = await send(world, { key: olga });
-  const page = await approver.openRequest(id);
-  await approver.confirm(page);
-  await decline(approver.device.hands);
-  await says(page, "You declined on the device. Nothing was signed, and the request is still open.", "declined");
-  await isPending(id, []);
+test.each(["Alice", "Bob", "Carol"])(
+  "declined on %s's device: back to the page, and the next try counts",
+  async (name) => {
+    const approver = [alice, bob, carol].find((one) => one.name === name) ?? alice;
+    const { id } = await send(world, { key: olga });
+    const page = await approver.openRequest(id);
+    await approver.confirm(page);
+    await decline(approver.device.hands);
+    await says(page, "You declined on the device. Nothing was signed, and the request is still open.", "declined");
+    await isPending(id, []);
 
-  await approver.approve(page);
-  await page.getByText("Received by the agent").waitFor();
-  await isPending(id, [`approval ${name}`]);
-  await page.close();
-});
+    await approver.approve(page);
+    await page.getByText("Received by the agent").waitFor();
+    await isPending(id, [`approval ${name}`]);
+    await page.close();
+  },
+);
 
 test("rejected with a reason: everybody reads who and why", async () => {
   const { id } = await send(world, { key: olga });
-  const [first, second, third] = await Promise.all([alice, bob, carol].map((one) => one.openRequest(id)));
-  await alice.approve(first as Page);
-  await (second as Page).getByRole("button", { name: "Reject…" }).click();
-  await (second as Page).getByRole("radio", { name: "Wrong amount" }).check();
-  await (second as Page).getByRole("button", { name: "Reject this request" }).click();
-  for (const page of [first, second, third] as Page[]) {
+  const [first, second, third] = await Promise.all([alice.openRequest(id), bob.openRequest(id), carol.openRequest(id)]);
+  await alice.approve(first);
+  await second.getByText("Alice approved on a Ledger").waitFor();
+  await second.getByRole("button", { name: "Reject…" }).click();
+  await second.getByRole("radio", { name: "Wrong amount" }).check();
+  await second.getByRole("button", { name: "Reject this request" }).click();
+  for (const page of [first, second, third]) {
     await page.getByRole("heading", { name: "Rejected", exact: true }).waitFor();
     await page.getByText("Rejected by Bob: wrong amount. Nothing was signed.").waitFor();
     await cannotConfirm(page);
     await page.close();
   }
-  await ended(id, "rejected", ["approval Alice", "rejection Bob"]);
+  await unsigned(world, id, "rejected", ["approval Alice", "rejection Bob"]);
 });
 
 test("cancelled by its initiator: open pages say so at once, and a late signature is not sent", async () => {
@@ -100,12 +101,12 @@ test("cancelled by its initiator: open pages say so at once, and a late signatur
   }
   await asking.getByText("This ended while your Ledger was asking. Reject it on the device").waitFor();
   await readAndSign(bob.device.hands);
-  await says(asking, "This request is cancelled already; nothing was sent.", "ERR_REQUEST_STATE");
+  await says(asking, "It is over: this request is cancelled. Nothing was sent.", "ERR_REQUEST_STATE");
   for (const page of [watching, asking]) {
     await cannotConfirm(page);
     await page.close();
   }
-  await ended(id, "cancelled", ["cancellation Olga"]);
+  await unsigned(world, id, "cancelled", ["cancellation Olga"]);
 });
 
 onSimulated("another seed: the device is not even asked", async () => {
@@ -128,38 +129,19 @@ onSimulated("another seed: the device is not even asked", async () => {
   await page.close();
 });
 
-const NOT_READY: [string, () => void, () => void, string, string][] = [
-  [
-    "Bitcoin app open (6e00)",
-    () => ledger.openApp("Bitcoin", 0x6e00),
-    () => ledger.openApp("Ethereum"),
-    "Another app is open on your Ledger (Bitcoin).",
-    "wrong-app",
-  ],
-  [
-    "Bitcoin app open (6d00)",
-    () => ledger.openApp("Bitcoin", 0x6d00),
-    () => ledger.openApp("Ethereum"),
-    "Another app is open on your Ledger (Bitcoin).",
-    "wrong-app",
-  ],
-  [
-    "no app open",
-    () => ledger.openApp("BOLOS"),
-    () => ledger.openApp("Ethereum"),
-    "Your Ledger shows its menu, with no app open.",
-    "dashboard",
-  ],
-  ["locked", () => ledger.lock(), () => ledger.unlock(), "Your Ledger is locked.", "locked"],
-  [
-    "not plugged",
-    () => alice.bus.unplug(alice.device),
-    () => alice.bus.plug(alice.device),
-    "This browser may not use your Ledger yet.",
-    "no-permission",
-  ],
+const ready = () => {
+  ledger.openApp("Ethereum");
+  ledger.unlock();
+  alice.bus.plug(alice.device);
+};
+const NOT_READY: [string, () => void, string, string][] = [
+  ["Bitcoin (6e00)", () => ledger.openApp("Bitcoin", 0x6e00), "Another app is open on your Ledger", "wrong-app"],
+  ["Bitcoin (6d00)", () => ledger.openApp("Bitcoin", 0x6d00), "Another app is open on your Ledger", "wrong-app"],
+  ["no app", () => ledger.openApp("BOLOS"), "Your Ledger shows its menu, with no app open.", "dashboard"],
+  ["locked", () => ledger.lock(), "Your Ledger is locked.", "locked"],
+  ["no cable", () => alice.bus.unplug(alice.device), "No Ledger was chosen in the browser's list.", "no-permission"],
 ];
-onSimulated.each(NOT_READY)("%s: the page says what to do, and then it works", async (_what, spoil, mend, text, code) => {
+onSimulated.each(NOT_READY)("%s: the page says what to do, and then it works", async (_what, spoil, text, code) => {
   const { id } = await send(world, { key: olga });
   const page = await alice.openRequest(id);
   const before = ledger.signatures;
@@ -174,7 +156,7 @@ onSimulated.each(NOT_READY)("%s: the page says what to do, and then it works", a
   expect([prompted, ledger.signatures]).toEqual([false, before]);
   await isPending(id, []);
 
-  mend();
+  ready();
   await alice.approve(page);
   await page.getByText("Received by the agent").waitFor();
   await page.close();
@@ -205,16 +187,21 @@ test("cancelled in the page while the device asks: the late signature is thrown 
   await readAndSign(alice.device.hands);
   await page.getByText("Your Ledger signed afterwards: that signature was thrown away and not sent.").waitFor();
   // Nothing kept, nothing on its way.
-  expect(await rows(page, "outbox")).toEqual([]);
-  expect(await rows(page, "requests")).toContainEqual(
+  expect(await storedIn(page, "outbox")).toEqual([]);
+  expect(await storedIn(page, "requests")).toContainEqual(
     expect.objectContaining({ id, mine: [expect.objectContaining({ kind: "withdrawal", received: true })] }),
   );
   await isPending(id, ["withdrawal Alice"]);
   await page.reload();
-  await page.getByText("You cancelled while your device was asking: you cannot approve this request any more.").waitFor();
+  await page
+    .getByText("You cancelled while your device was asking: you cannot approve this request any more.")
+    .waitFor();
   await cannotConfirm(page);
 
-  for (const other of [bob, carol]) await other.approve(await other.openRequest(id));
+  for (const other of [bob, carol]) {
+    await other.approve(await other.openRequest(id));
+    await page.getByText(`${other.name} approved on a Ledger`).waitFor();
+  }
   await page.getByRole("heading", { name: "Signed", exact: true }).waitFor();
   const { records } = await waitForRequest(world, id, ({ state }) => state === "signed");
   expect(records.map(({ kind, person }) => `${kind} ${person}`)).toEqual([
@@ -255,13 +242,13 @@ test("an approver who is not in the vault's set: nothing arrives, and the addres
   await inbox.getByRole("heading", { name: "Nothing waits for you" }).waitFor();
   await notHere(dave, id);
   await isPending(id, []);
-  expect(await rows(inbox, "requests")).toEqual([]);
+  expect(await storedIn(inbox, "requests")).toEqual([]);
   expect(dave.complaints).toEqual([]);
   await dave.close();
 });
 
 test("the initiator, an approver of the same vault: is not asked, and there is nothing to press", async () => {
-  const key = join(folder, "Carol.jwk");
+  const key = join(world.folder, "Carol.jwk");
   await world.json("members", "add", "Carol", "--role", "initiator", "--key", key);
   const { id } = await send(world, { key });
   const page = await alice.openRequest(id);
@@ -277,7 +264,7 @@ test("expired: the page says when, and what is signed too late is not sent", asy
   const [watching, asking] = await Promise.all([alice.openRequest(id), bob.openRequest(id)]);
   await bob.confirm(asking);
   // As far ahead as clocks may be apart; the rest, seconds, is waited for.
-  writeFileSync(clock, "115");
+  clock.ahead(115);
   for (const page of [watching, asking]) {
     await page.getByRole("heading", { name: "Expired", exact: true }).waitFor();
     await page.getByText(/^It expired on .* before enough people approved\. Nothing was signed; Olga can/).waitFor();
@@ -286,79 +273,13 @@ test("expired: the page says when, and what is signed too late is not sent", asy
   await readAndSign(bob.device.hands);
   await says(asking, /expired/, /^ERR_REQUEST_(EXPIRED|STATE)$/);
   for (const page of [watching, asking]) await cannotConfirm(page);
-  await ended(id, "expired", []);
+  await unsigned(world, id, "expired", []);
 });
 
 test("no page complained", () => {
   expect([alice, bob, carol].flatMap(({ complaints }) => complaints)).toEqual([]);
 });
 
-/** A sentence, the code in small print, and nothing asked any more. */
-async function says(page: Page, sentence: string | RegExp, code: string | RegExp): Promise<void> {
-  const box = page.getByRole("alert").filter({ has: page.locator("code").getByText(code, { exact: true }) });
-  await box.getByText(sentence).waitFor();
-  expect(await page.getByRole("heading", { name: "Your Ledger asks you now" }).count()).toBe(0);
-}
-
-async function cannotConfirm(page: Page): Promise<void> {
-  expect(await page.getByRole("button", { name: "Confirm on Ledger" }).count()).toBe(0);
-}
-
-async function notHere(approver: Approver, id: string): Promise<void> {
-  const page = await approver.visit(`approval.html?request=${id}`);
-  await page.getByRole("heading", { name: "This request is not here" }).waitFor();
-  await page.getByText("never to the person who proposed it").waitFor();
-  await page.getByText(`ERR_REQUEST_UNKNOWN ${id}`).waitFor();
-  expect(await page.getByRole("button").allTextContents()).toEqual(["Copy code"]);
-  await page.close();
-}
-
-/** The agent's word. `records`: what happened, as "kind person". */
-async function ended(id: string, state: string, records: string[]): Promise<void> {
-  const request = await showRequest(world, id);
-  expect(request).toMatchObject({ state, signed: null, hash: null });
-  expect(request.records.map(({ kind, person }) => `${kind} ${person}`)).toEqual(records);
-}
-
 async function isPending(id: string, records: string[]): Promise<void> {
-  await ended(id, "pending", records);
-}
-
-/** A table of the extension's records. */
-async function rows(page: Page, table: string): Promise<unknown[]> {
-  return await page.evaluate(
-    async (name) =>
-      await new Promise<unknown[]>((resolve, reject) => {
-        const opening = indexedDB.open("opencustody");
-        opening.onerror = () => reject(new Error("no database"));
-        opening.onsuccess = () => {
-          const reading = opening.result.transaction(name).objectStore(name).getAll();
-          reading.onsuccess = () => {
-            opening.result.close();
-            resolve(reading.result as unknown[]);
-          };
-        };
-      }),
-    table,
-  );
-}
-
-/** Makes a world whose agent, alone, reads the time `seconds` (a file) ahead: as if somebody had set that machine's clock. */
-async function withMovableClock(make: () => Promise<World>): Promise<World> {
-  const preload = join(folder, "clock.mjs");
-  writeFileSync(clock, "0");
-  writeFileSync(
-    preload,
-    `import { readFileSync } from "node:fs";
-    if (process.argv.at(-1) === "agent") {
-      const real = Date.now;
-      Date.now = () => real() + 1000 * Number(readFileSync(${JSON.stringify(clock)}, "utf8"));
-    }`,
-  );
-  process.env["NODE_OPTIONS"] = `--import=${preload}`;
-  try {
-    return await make();
-  } finally {
-    delete process.env["NODE_OPTIONS"];
-  }
+  await unsigned(world, id, "pending", records);
 }

@@ -25,6 +25,10 @@ export interface ApproverOptions {
   readonly port?: number;
   /** A profile that an earlier `close({ keep: true })` left; a new one where it is not named. */
   readonly profile?: string;
+  /** Another build of the extension than the one in dist. */
+  readonly extension?: string;
+  /** Further switches of Chromium. */
+  readonly args?: readonly string[];
 }
 
 export class Approver {
@@ -56,7 +60,8 @@ export class Approver {
   }
 
   static async open(world: Pick<World, "json" | "port">, name: string, options: ApproverOptions): Promise<Approver> {
-    if (!existsSync(EXTENSION)) throw new Error('The extension is not built; run "npm run build".');
+    const extension = options.extension ?? EXTENSION;
+    if (!existsSync(extension)) throw new Error('The extension is not built; run "npm run build".');
     const profile = options.profile ?? mkdtempSync(join(tmpdir(), "opencustody-profile-"));
     const port = options.port ?? world.port;
     const context = await chromium.launchPersistentContext(profile, {
@@ -66,9 +71,10 @@ export class Approver {
       args: [
         ...chromiumArgs(),
         ...(options.headed === true ? [] : ["--headless=new"]),
-        `--disable-extensions-except=${EXTENSION}`,
-        `--load-extension=${EXTENSION}`,
+        `--disable-extensions-except=${extension}`,
+        `--load-extension=${extension}`,
         `--host-resolver-rules=MAP 127.0.0.1:8787 127.0.0.1:${port}`,
+        ...(options.args ?? []),
       ],
     });
     context.setDefaultTimeout(30_000);
