@@ -7,20 +7,13 @@ import { recoverSigner } from "../protocol/device-signature.ts";
 import { signEnvelope } from "../protocol/envelope.ts";
 import { Fault } from "../protocol/error.ts";
 import { DEVELOPMENT_BRIDGE, parseInvite } from "../protocol/invite.ts";
-import {
-  APPROVAL,
-  ENROLMENT,
-  PAIR,
-  REJECTION,
-  type RejectReason,
-  type Vendor,
-  WITHDRAWAL,
-} from "../protocol/message.ts";
+import { APPROVAL, ENROLMENT, PAIR, REJECTION, type RejectReason, WITHDRAWAL } from "../protocol/message.ts";
 import { fingerprint, thumbprint } from "../protocol/primitive.ts";
+import type { Vendor } from "../protocol/vendor.ts";
 import { poke } from "./browser.ts";
 import { checkRequest, trustOf } from "./check.ts";
 import { claimsFor, clock } from "./compose.ts";
-import type { LedgerModel } from "./devices/device.ts";
+import type { DeviceModel } from "./devices/device.ts";
 import { inviteSigner, makeKey, publicJwkOf, signerOf } from "./keys.ts";
 import {
   loadDevices,
@@ -93,7 +86,7 @@ export async function pair(code: string): Promise<void> {
 export async function enrol(device: {
   address: string;
   vendor: Vendor;
-  model: LedgerModel;
+  model: DeviceModel;
   path: string;
 }): Promise<void> {
   const { signer, trust } = await ourselves();
@@ -192,7 +185,7 @@ async function record(
 /** In the same transaction that records the decision: two windows, or a late signature, come one after the other here. */
 function refuseDecision(request: StoredRequest, kind: Mine["kind"]): void {
   if (!isOpen(request)) {
-    throw new Fault("ERR_REQUEST_STATE", `This request is ${request.receipt?.state} already; nothing was sent.`);
+    throw new Fault("ERR_REQUEST_STATE", `It is over: this request is ${request.receipt?.state}. Nothing was sent.`);
   }
   if (standing(request, "rejection") !== undefined) {
     throw new Fault("ERR_REQUEST_STATE", "You rejected this request already; nothing more was sent.");

@@ -33,7 +33,7 @@ test("one notification a request, however often it comes and however many worker
 });
 
 test("a request that failed its checks is announced as such", async () => {
-  await receive(await hsm.request(kid, { quorum: { threshold: 1, people: ["Bob"] } }), clock());
+  await receive(await hsm.request(kid, { quorum: { threshold: 1, people: ["Bob"], vendors: [] } }), clock());
   await drawAttention();
   expect(notify).toHaveBeenCalledWith(REQUEST_ID, "A request failed its checks", expect.any(String));
 });

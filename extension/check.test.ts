@@ -60,7 +60,7 @@ const BASE: Draft = {
   sign: [bytesOf(COIN)],
   effect: { amount: "1.50", asset: "ETH", to: TO, maxFee: "0.00063 ETH", nonce: 7 },
   initiator: "Carol",
-  quorum: { threshold: 2, people: ["Ada", "Bob", "Dan"] },
+  quorum: { threshold: 2, people: ["Ada", "Bob", "Dan"], vendors: [] },
   policy: { n: 17, digest: "cd".repeat(32) },
   people: { n: 3, digest: "ef".repeat(32) },
 };
@@ -200,13 +200,13 @@ const PLANTED: [string, Draft, string, string[]][] = [
   ["only the type", raw("02"), "ERR_TX_MALFORMED", []],
   [
     "proposed by myself",
-    { ...BASE, initiator: "Ada", quorum: { threshold: 1, people: ["Bob"] } },
+    { ...BASE, initiator: "Ada", quorum: { threshold: 1, people: ["Bob"], vendors: [] } },
     "ERR_APPROVAL_INITIATOR",
     ["yourself"],
   ],
   [
     "not in the quorum",
-    { ...BASE, quorum: { threshold: 1, people: ["Bob", "Dan"] } },
+    { ...BASE, quorum: { threshold: 1, people: ["Bob", "Dan"], vendors: [] } },
     "ERR_APPROVAL_NOT_ELIGIBLE",
     ["not among"],
   ],

@@ -1,12 +1,23 @@
 /** This person's devices as the agent's newest welcome lists them. README.md, "Receiving". Only the agent says what counts. */
 import type { DeviceRecord } from "../protocol/message.ts";
-import type { LedgerModel } from "./devices/device.ts";
+import type { DeviceModel } from "./devices/device.ts";
 import type { Records } from "./store.ts";
 
 /** The path kept for approvals, where a device that this browser did not enrol is looked for. */
 export const APPROVAL_PATH = "m/44'/60'/7'/0/0";
 
-const MODELS: readonly LedgerModel[] = ["nano-s-plus", "nano-x", "flex", "stax", "nano-s"];
+const MODELS: readonly DeviceModel[] = [
+  "nano-s-plus",
+  "nano-x",
+  "flex",
+  "stax",
+  "nano-s",
+  "trezor-one",
+  "trezor-t",
+  "trezor-safe-3",
+  "trezor-safe-5",
+  "trezor-safe-7",
+];
 
 /** Brings the stored devices in line. What was sent and is not listed yet, or was refused, stays as it is. */
 export async function mergeDevices(records: Records, listed: readonly DeviceRecord[]): Promise<void> {

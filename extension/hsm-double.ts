@@ -86,7 +86,7 @@ const SEND: Omit<RequestPayload, "statement" | keyof Claims> = {
   sign: ["02f00107843b9aca008506fc23ac008252089452908400098527886e0f7030069857d2e4169ee78814d1120d7b16000080c0"],
   effect: { amount: "1.50", asset: "ETH", to: DESTINATION, maxFee: "0.00063 ETH", nonce: 7 },
   initiator: "Carol",
-  quorum: { threshold: 2, people: ["Ada", "Bob", "Dan"] },
+  quorum: { threshold: 2, people: ["Ada", "Bob", "Dan"], vendors: [] },
   policy: { n: 17, digest: "cd".repeat(32) },
   people: { n: 3, digest: "ef".repeat(32) },
 };

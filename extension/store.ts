@@ -4,10 +4,11 @@
  * It decides nothing: what may be written is up to inbox.ts, actions.ts and link.ts.
  */
 import type { Invite } from "../protocol/invite.ts";
-import type { Receipt, Role, Vendor } from "../protocol/message.ts";
+import type { Receipt, Role } from "../protocol/message.ts";
 import type { PublicJwk } from "../protocol/primitive.ts";
 import type { RequestPayload } from "../protocol/request.ts";
-import type { LedgerModel } from "./devices/device.ts";
+import type { Vendor } from "../protocol/vendor.ts";
+import type { DeviceModel } from "./devices/device.ts";
 
 /** Something that went wrong: a stable code, and a sentence for the person. */
 export interface Problem {
@@ -35,7 +36,7 @@ export interface Pairing {
 export interface StoredDevice {
   readonly address: string;
   readonly vendor: Vendor;
-  readonly model: LedgerModel;
+  readonly model: DeviceModel;
   readonly path: string;
   /** `sent`: not yet answered; `pending`: received, waiting for an operator's confirmation. */
   readonly state: "sent" | "pending" | "enrolled" | "refused";

@@ -14,7 +14,7 @@ import { signRecoverable } from "./hsm/signer.ts";
 import type { People } from "./people.ts";
 import { isOpen, nextState, OPEN_STATES, type RequestEvent } from "./requests.ts";
 import { type RequestRow } from "./rows.ts";
-import { countQuorum, openApprovals, readBack, readPeople, requireQuorum } from "./verify.ts";
+import { countQuorum, missingOf, openApprovals, readBack, readPeople, requireQuorum } from "./verify.ts";
 
 type Stop = Extract<RequestEvent, "rejected" | "cancelled" | "expired" | "superseded" | "failed">;
 
@@ -139,7 +139,7 @@ async function collect(desk: Desk, row: RequestRow): Promise<Collected> {
 /** Throws where the records are not those that were opened. */
 function hasQuorum(desk: Desk, row: RequestRow, approvals: readonly Approval[], people: People): boolean {
   const counted = countQuorum(row, desk.journal.records(row.id), approvals, people);
-  return counted.length >= readBack(row).payload.quorum.threshold;
+  return missingOf(readBack(row).payload, counted) === undefined;
 }
 
 /** All conditions of a signature, on the record as it is now. Throws where one does not hold. */

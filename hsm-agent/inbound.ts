@@ -100,7 +100,7 @@ export async function receive(desk: Desk, from: string, body: string): Promise<C
             n: row.people,
             digest: readBack(row).payload.people.digest,
           });
-          checkApproval(message, { ...readBack(row), digest: row.digest }, people);
+          const { vendor } = checkApproval(message, { ...readBack(row), digest: row.digest }, people);
           const earlier = desk.journal.records(row.id).filter(({ person }) => person === name);
           if (earlier.some(({ kind }) => kind === "approval"))
             throw new Fault(
@@ -112,7 +112,7 @@ export async function receive(desk: Desk, from: string, body: string): Promise<C
               "ERR_APPROVAL_WITHDRAWN",
               "You cancelled this approval before; this request cannot be approved by you any more.",
             );
-          return { kind: "approval", vendor: vendorOf(people, name, message.address), reason: null };
+          return { kind: "approval", vendor, reason: null };
         });
       }
       case REJECTION.typ: {
@@ -275,11 +275,4 @@ function keyOf(desk: Desk, pairing: boolean): (kid: string) => PublicJwk | undef
     const owner = findOwner(currentPeople(desk.journal), kid);
     return owner?.kind === "extensions" ? owner.key : undefined;
   };
-}
-
-function vendorOf(people: { members: readonly Member[] }, name: string, address: string): RequestRecord["vendor"] {
-  return (
-    people.members.find((member) => member.name === name)?.devices.find((device) => device.address === address)
-      ?.vendor ?? null
-  );
 }

@@ -57,6 +57,24 @@ test("the initiator never counts, though an approver of the group", () => {
   );
 });
 
+test("a quorum of different vendors needs people who have them", () => {
+  const each = [
+    { vendor: "Ledger", atLeast: 1 },
+    { vendor: "Trezor", atLeast: 1 },
+  ];
+  const demanding = (vendors: unknown): Policy => {
+    const { rules, ...rest } = policyOf(NAMES, 2);
+    return { n: 5, ...parsePolicy({ ...rest, rules: rules.map((rule) => ({ ...rule, vendors })) }) };
+  };
+  expect(() => decide(demanding(each), people, QUESTION)).toThrow(expect.objectContaining(fault("ERR_POLICY_QUORUM")));
+  const trezor = { address: makePerson("x").address, vendor: "Trezor", model: "trezor-one" } as const;
+  const waiting = addDevice(people, "Carol", trezor);
+  expect(() => decide(demanding(each), waiting, QUESTION)).toThrow(expect.objectContaining(fault("ERR_POLICY_QUORUM")));
+  const enrolled = confirmDevice(waiting, "Carol", trezor.address);
+  expect(decide(demanding(each), enrolled, QUESTION).rule.vendors).toEqual(each);
+  expect(() => demanding([{ vendor: "Ledger", atLeast: 3 }])).toThrow("vendors ask for more people");
+});
+
 test("who cannot approve today is not counted: no device, an unconfirmed one, no browser, no role", () => {
   const dan = makePerson("Dan");
   const device = { address: dan.address, vendor: "Ledger", model: "flex" } as const;

@@ -15,6 +15,7 @@ import {
   type Token,
   TokenSchema,
 } from "../protocol/request.ts";
+import { sumOfDemands, type VendorDemand, VendorDemandsSchema } from "../protocol/vendor.ts";
 import { parseUnits } from "./chains/decimal.ts";
 import type { People } from "./people.ts";
 
@@ -25,6 +26,8 @@ const RuleSchema = v.strictObject({
   approvers: NameSchema,
   /** How many different people of it must approve. */
   threshold: v.pipe(OrdinalSchema, v.maxValue(64)),
+  /** How many of those must use a device of a vendor; absent where any will do. */
+  vendors: v.optional(VendorDemandsSchema, []),
   /** Highest gas limit × fee per gas, in the network's coin. */
   maxFee: DecimalSchema,
   /** How long a request stays open. Minutes. */
@@ -70,6 +73,10 @@ export const PolicyTextSchema = v.pipe(
   v.check((p) => isUnique(assetNames(p)), "two assets of one network have symbols that look alike"),
   v.check((p) => isUnique(p.groups.map((g) => g.name)), "a group stands twice"),
   v.check((p) => p.groups.every((g) => isUnique(g.members)), "a group has somebody twice"),
+  v.check(
+    (p) => p.rules.every((r) => sumOfDemands(r.vendors) <= r.threshold),
+    "a rule's vendors ask for more people than its threshold",
+  ),
   v.check((p) => isUnique(p.rules.map((r) => `${r.vault} ${r.network}`)), "a vault has two rules for one network"),
   v.check(
     (p) => p.rules.every((r) => p.networks.some((n) => n.id === r.network)),
@@ -146,6 +153,13 @@ export function decide(policy: Policy, people: People, question: Question): Perm
       `This needs ${rule.threshold} approvers and only ${approvers.length} of group ${rule.approvers} can approve now (the initiator never counts); enrol another device or person.`,
     );
   }
+  const short = unreachable(people, approvers, rule.vendors);
+  if (short !== undefined) {
+    throw new Fault(
+      "ERR_POLICY_QUORUM",
+      `This needs ${short.atLeast} approvers with a ${short.vendor} and fewer of group ${rule.approvers} have one; enrol another device.`,
+    );
+  }
   return { rule, network, token, maxFeeUnits: parseUnits(rule.maxFee, network.decimals), approvers };
 }
 
@@ -168,4 +182,20 @@ function canApprove(people: People, name: string): boolean {
     member.extensions.length > 0 &&
     member.devices.some((device) => device.state === "enrolled")
   );
+}
+
+/** The first demand that fewer people than it asks for can meet. The threshold covers demands together. */
+function unreachable(
+  people: People,
+  approvers: readonly string[],
+  demands: readonly VendorDemand[],
+): VendorDemand | undefined {
+  return demands.find(({ vendor, atLeast }) => {
+    const able = approvers.filter((name) =>
+      people.members.some(
+        (member) => member.name === name && member.devices.some((d) => d.state === "enrolled" && d.vendor === vendor),
+      ),
+    );
+    return able.length < atLeast;
+  });
 }

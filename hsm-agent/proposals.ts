@@ -75,7 +75,11 @@ export async function propose(desk: Desk, jws: string): Promise<Proposed> {
       sign: [unsigned],
       effect,
       initiator,
-      quorum: { threshold: permission.rule.threshold, people: [...permission.approvers] },
+      quorum: {
+        threshold: permission.rule.threshold,
+        people: [...permission.approvers],
+        vendors: permission.rule.vendors,
+      },
       policy: { n: policy.n, digest: policy.digest },
       people: { n: peopleDocument.n, digest: peopleDocument.digest },
     });

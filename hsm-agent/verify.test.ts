@@ -40,7 +40,7 @@ async function opened(jws: string): Promise<Approval> {
 }
 
 test("a whole approval counts for its person", async () => {
-  expect(checkApproval(await approvalOf(), request(), people())).toBe("Alice");
+  expect(checkApproval(await approvalOf(), request(), people())).toEqual({ name: "Alice", vendor: "Ledger" });
 });
 
 type Attack = (parts: { approval: Approval; request: Readback & { digest: string }; people: People }) => {
@@ -73,7 +73,7 @@ const STEPS: [string, Attack, string][] = [
   [
     "4: not in the quorum",
     ({ request: r }) => ({
-      request: { ...r, payload: { ...r.payload, quorum: { threshold: 2, people: ["Bob", "Carol"] } } },
+      request: { ...r, payload: { ...r.payload, quorum: { threshold: 2, people: ["Bob", "Carol"], vendors: [] } } },
     }),
     "ERR_APPROVAL_NOT_ELIGIBLE",
   ],
@@ -148,7 +148,7 @@ test("two approvals of one person, from two browsers, count once", async () => {
   const { statement } = readBack(widened);
   const approvals = [one, two].map((a) => ({ ...a, digest, signature: ALICE.sign(statement) }));
   const records = approvals.map(({ jti }) => recordOf("approval", "Alice", jti));
-  expect(countQuorum(widened, records, approvals, both)).toEqual(["Alice"]);
+  expect(countQuorum(widened, records, approvals, both)).toEqual([{ name: "Alice", vendor: "Ledger" }]);
   expect(() => requireQuorum(widened, records, approvals, both)).toThrow(expect.objectContaining(fault("ERR_QUORUM")));
 });
 
@@ -156,10 +156,10 @@ test("who withdrew or rejected is not counted, whatever came first", async () =>
   const [alice, bob] = [await approvalOf(ALICE), await approvalOf(BOB)];
   const records = [recordOf("approval", "Alice", alice.jti), recordOf("approval", "Bob", bob.jti)];
   const count = (more: RecordRow[]) => countQuorum(office.row(id), more, [alice, bob], people());
-  expect(count(records)).toEqual(["Alice", "Bob"]);
-  expect(count([...records, recordOf("withdrawal", "Bob")])).toEqual(["Alice"]);
-  expect(count([recordOf("withdrawal", "Bob"), ...records])).toEqual(["Alice"]);
-  expect(count([...records, recordOf("rejection", "Alice")])).toEqual(["Bob"]);
+  expect(count(records).map(({ name }) => name)).toEqual(["Alice", "Bob"]);
+  expect(count([...records, recordOf("withdrawal", "Bob")])).toEqual([{ name: "Alice", vendor: "Ledger" }]);
+  expect(count([recordOf("withdrawal", "Bob"), ...records])).toEqual([{ name: "Alice", vendor: "Ledger" }]);
+  expect(count([...records, recordOf("rejection", "Alice")])).toMatchObject([{ name: "Bob" }]);
 });
 
 test("approvals that are not those of the records are not counted", async () => {

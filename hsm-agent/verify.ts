@@ -10,9 +10,16 @@ import { Fault } from "../protocol/error.ts";
 import { APPROVAL, type Approval } from "../protocol/message.ts";
 import { sha256Hex } from "../protocol/primitive.ts";
 import { REQUEST, type RequestPayload, requestDigest, statementOf } from "../protocol/request.ts";
+import { unmetDemands, type Vendor } from "../protocol/vendor.ts";
 import { ethereum } from "./chains/ethereum.ts";
 import { findOwner, type People, PeopleSchema } from "./people.ts";
 import { type DocumentRow, type RecordRow, type RequestRow } from "./rows.ts";
+
+/** Somebody whose approval counts, and the vendor that the enrolling people asserted of the device used. */
+export interface Approver {
+  readonly name: string;
+  readonly vendor: Vendor;
+}
 
 /** A request read back from the record, with the statement that its bytes give. */
 export interface Readback {
@@ -54,7 +61,7 @@ export function readPeople(document: DocumentRow, expected: { n: number; digest:
  * Whether one approval counts, and whose it is. The numbers are those of the specification.
  * @throws Fault ERR_APPROVAL_*
  */
-export function checkApproval(approval: Approval, request: Readback & { digest: string }, people: People): string {
+export function checkApproval(approval: Approval, request: Readback & { digest: string }, people: People): Approver {
   // 1. It is for this request and for exactly these bytes.
   if (approval.request !== request.payload.request || approval.digest !== request.digest) {
     throw new Fault(
@@ -90,7 +97,7 @@ export function checkApproval(approval: Approval, request: Readback & { digest: 
       "The device's signature is not over this statement; sign again on the device.",
     );
   }
-  return name;
+  return { name, vendor: device.vendor };
 }
 
 /** Opens the stored approvals of a request. Both halves are verified again: the extension's here, the device's in `countQuorum`. */
@@ -117,34 +124,38 @@ export function countQuorum(
   records: readonly RecordRow[],
   approvals: readonly Approval[],
   people: People,
-): string[] {
+): Approver[] {
   const request = { ...readBack(row), digest: row.digest };
   const stopped = new Set(records.filter(({ kind }) => kind !== "approval").map(({ person }) => person));
   const stored = records.filter(({ kind }) => kind === "approval");
   if (stored.length !== approvals.length || !stored.every((record, at) => record.of === approvals[at]?.jti)) {
     throw new Fault("ERR_QUORUM", "The approvals changed while they were checked; they are counted again.");
   }
-  const distinct = new Set<string>();
+  const distinct = new Map<string, Approver>();
   for (const approval of approvals) {
-    const name = checkApproval(approval, request, people);
-    if (!stopped.has(name)) distinct.add(name);
+    const approver = checkApproval(approval, request, people);
+    if (!stopped.has(approver.name) && !distinct.has(approver.name)) distinct.set(approver.name, approver);
   }
-  return [...distinct];
+  return [...distinct.values()];
 }
 
-/** The payload's own word on how many are needed, and no fewer than the people named. @throws Fault ERR_QUORUM */
+/** What the quorum that the payload names still lacks, in words; undefined where it is complete. */
+export function missingOf({ quorum }: RequestPayload, counted: readonly Approver[]): string | undefined {
+  if (counted.length < quorum.threshold) return `${quorum.threshold} people must approve and ${counted.length} did`;
+  const [unmet] = unmetDemands(
+    quorum.vendors,
+    counted.map(({ vendor }) => vendor),
+  );
+  return unmet === undefined ? undefined : `${unmet.atLeast} more must approve on a ${unmet.vendor}`;
+}
+
+/** @throws Fault ERR_QUORUM where `missingOf` names something */
 export function requireQuorum(
   row: RequestRow,
   records: readonly RecordRow[],
   approvals: readonly Approval[],
   people: People,
 ): void {
-  const { payload } = readBack(row);
-  const counted = countQuorum(row, records, approvals, people);
-  if (counted.length < payload.quorum.threshold) {
-    throw new Fault(
-      "ERR_QUORUM",
-      `${payload.quorum.threshold} people must approve and ${counted.length} did. Nothing is signed.`,
-    );
-  }
+  const missing = missingOf(readBack(row).payload, countQuorum(row, records, approvals, people));
+  if (missing !== undefined) throw new Fault("ERR_QUORUM", `${missing}. Nothing is signed.`);
 }

@@ -17,6 +17,7 @@ import {
   ThumbprintSchema,
 } from "./primitive.ts";
 import { DecimalSchema, NetworkIdSchema } from "./request.ts";
+import { VendorSchema } from "./vendor.ts";
 
 function messageType<E extends v.ObjectEntries>(name: string, entries: E) {
   const typ: `oc-${string}+jws` = `oc-${name}+jws`;
@@ -27,8 +28,6 @@ const HashSchema = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
 const jtiSchema = base64urlOf(16);
 const aboutRequest = { request: RequestIdSchema, digest: hexOf(32) };
 
-export const VendorSchema = v.picklist(["Ledger", "Trezor"]);
-export type Vendor = v.InferOutput<typeof VendorSchema>;
 export const RoleSchema = v.picklist(["initiator", "approver"]);
 export type Role = v.InferOutput<typeof RoleSchema>;
 

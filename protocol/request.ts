@@ -9,6 +9,7 @@ import { Fault } from "./error.ts";
 import { NameSchema, SymbolSchema } from "./name.ts";
 import { fingerprint, hexOf, hexUpTo, OrdinalSchema, RequestIdSchema, sha256Hex } from "./primitive.ts";
 import { findDifference, renderStatement, renderTemplate, type SendWords } from "./statement.ts";
+import { sumOfDemands, VendorDemandsSchema } from "./vendor.ts";
 
 /** CAIP-2 id of an EVM network, e.g. `eip155:1`. */
 export const NetworkIdSchema = v.pipe(
@@ -72,6 +73,8 @@ const RequestSchema = v.pipe(
       threshold: OrdinalSchema,
       /** Who may approve, in the policy's order; never the initiator. */
       people: v.pipe(v.array(NameSchema), v.minLength(1), v.maxLength(64)),
+      /** Empty where any device will do. */
+      vendors: VendorDemandsSchema,
     }),
     policy: DocumentReferenceSchema,
     people: DocumentReferenceSchema,
@@ -81,6 +84,7 @@ const RequestSchema = v.pipe(
   v.check((r) => new Set(r.quorum.people).size === r.quorum.people.length, "quorum.people has somebody twice"),
   v.check((r) => !r.quorum.people.includes(r.initiator), "the initiator is in the quorum"),
   v.check((r) => r.quorum.threshold <= r.quorum.people.length, "the quorum cannot be reached"),
+  v.check((r) => sumOfDemands(r.quorum.vendors) <= r.quorum.threshold, "the vendors ask for more than the quorum"),
 );
 export type RequestPayload = v.InferOutput<typeof RequestSchema>;
 

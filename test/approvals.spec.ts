@@ -195,6 +195,24 @@ test("a new policy makes open requests void", async () => {
   expect(await refused(await alice.approve(request))).toBe("ERR_REQUEST_STATE");
 });
 
+test("a quorum of both vendors: two Ledgers are not enough, a Trezor completes it", async () => {
+  const erin = await Member.join(world, "Erin", { vendor: "Trezor" });
+  const vendors = [
+    { vendor: "Ledger", atLeast: 1 },
+    { vendor: "Trezor", atLeast: 1 },
+  ] as const;
+  await writePolicy(world, ["Alice", "Bob", "Erin"], 2, { vendors });
+  const { id } = await send(world, { key: olga });
+  for (const member of [alice, bob]) await member.approve(await member.request(id));
+  await bob.receipt(id, ({ records }) => records.length === 2);
+  await stillOpen(id);
+  await erin.approve(await erin.request(id));
+  const { signed } = await waitForRequest(world, id, ({ state }) => state === "signed");
+  expect(signed).not.toBeNull();
+  await writePolicy(world, ["Alice", "Bob", "Carol"], 2);
+  erin.close();
+});
+
 test("SIGKILL of the agent and of the bridge in between loses nothing and signs once", async () => {
   const { id } = await send(world, { key: olga });
   await alice.approve(await alice.request(id));

@@ -121,7 +121,7 @@ const TABLE: Row[] = [
   {
     file: "extension/check.ts",
     allows: `./link.ts ../protocol/statement.ts jose valibot preact preact/hooks uqr buffer ${NOBLE}`,
-    refuses: `viem micro-eth-signer webextension-polyfill @ledgerhq/hw-transport-webusb node:fs ws ${outside("../", "bridge hsm-agent test scripts node_modules")}`,
+    refuses: `viem micro-eth-signer webextension-polyfill @ledgerhq/hw-transport-webusb @trezor/connect-web/lib/impl/core-in-suite-desktop.js node:fs ws ${outside("../", "bridge hsm-agent test scripts node_modules")}`,
     allowsCode: ["new WebSocket('wss://example.org');"],
     refusesCode: [
       "window.fetch('https://example.org');",
@@ -138,6 +138,12 @@ const TABLE: Row[] = [
     file: "extension/devices/ledger.ts",
     allows: `./device.ts ../../protocol/error.ts @ledgerhq/hw-transport-webusb @ledgerhq/hw-transport @ledgerhq/errors buffer ${NOBLE}`,
     refuses: `@ledgerhq/hw-app-eth viem webextension-polyfill ${outside("../../", "bridge hsm-agent test scripts node_modules")}`,
+  },
+  {
+    file: "extension/devices/trezor.ts",
+    allows:
+      "./device.ts ../../protocol/device-signature.ts valibot @trezor/connect-web/lib/impl/core-in-suite-desktop.js",
+    refuses: `@trezor/connect-web @trezor/connect-web/lib/impl/core-in-suite-web.js @trezor/websocket-client @trezor/utils ws viem ${outside("../../", "bridge hsm-agent test scripts node_modules")}`,
   },
   {
     file: "extension/decode/ethereum.ts",

@@ -1,22 +1,33 @@
 /**
  * What an approver's hardware wallet can do for us, and the closed list of how it can end. README.md, "Devices".
- * It knows no vendor's protocol: ledger.ts does. A decline is an outcome like any other; the request stays open.
+ * It knows no vendor's protocol: ledger.ts and trezor.ts do. A decline is an outcome like any other; the request stays open.
  */
-import type { Vendor } from "../../protocol/message.ts";
+import type { Vendor } from "../../protocol/vendor.ts";
+import { describeTrezorOutcome } from "./trezor-outcome.ts";
 
 /** The models that a page can name. Only some have measured screens: see screens.ts. */
 export type LedgerModel = "nano-s-plus" | "nano-x" | "flex" | "stax" | "nano-s";
+export type TrezorModel = "trezor-one" | "trezor-t" | "trezor-safe-3" | "trezor-safe-5" | "trezor-safe-7";
+export type DeviceModel = LedgerModel | TrezorModel;
 
 export type DeviceOutcome =
   | "not-connected"
+  /** Trezor Suite, through which a Trezor is reached, does not answer. */
+  | "suite-missing"
+  /** The browser does not let this extension reach programs on this computer. */
+  | "local-network-blocked"
   | "no-permission"
   | "in-use"
   | "locked"
   | "dashboard"
   | "wrong-app"
   | "app-too-old"
+  | "firmware-too-old"
   | "wrong-device"
   | "declined"
+  /** Ended beside the device: in Suite's window, or by closing the connection here. */
+  | "cancelled"
+  | "timed-out"
   | "unplugged"
   | "busy"
   | "too-long"
@@ -35,15 +46,17 @@ export class DeviceFault extends Error {
   }
 }
 
-/** A connected device with its Ethereum app open. One call at a time. Every method fails with a DeviceFault only. */
+/** A connected device, a Ledger with its Ethereum app open. One call at a time. Every method fails with a DeviceFault only. */
 export interface ApprovalDevice {
   readonly vendor: Vendor;
-  readonly model: LedgerModel;
+  readonly model: DeviceModel;
+  /** Of a Ledger's Ethereum app, of a Trezor's firmware. */
   readonly appVersion: string;
   /** EIP-55 address at `path`; with `show` it is on the device's screen until the person answers there. */
   address(path: string, options: { readonly show: boolean }): Promise<string>;
   /** personal_sign of `statement`: `0x`, r, s, v. Waits as long as the person reads. */
   signStatement(path: string, statement: string): Promise<string>;
+  /** Ends the connection. A Trezor's call under way settles as "cancelled" and its prompt is withdrawn; a Ledger's prompt stays. */
   close(): Promise<void>;
 }
 
@@ -61,8 +74,13 @@ export async function withDevice<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** What to say about an outcome: what is so, and the one thing to do. `context` is the fault's detail. */
-export function describeOutcome(outcome: DeviceOutcome, context = ""): { sentence: string; action: string } {
+export function describeOutcome(
+  outcome: DeviceOutcome,
+  context = "",
+  vendor: Vendor = "Ledger",
+): { sentence: string; action: string } {
   const about = context === "" ? "" : ` (${context})`;
+  if (vendor === "Trezor") return describeTrezorOutcome(outcome, about);
   switch (outcome) {
     case "not-connected":
       return {
@@ -71,8 +89,8 @@ export function describeOutcome(outcome: DeviceOutcome, context = ""): { sentenc
       };
     case "no-permission":
       return {
-        sentence: "This browser may not use your Ledger yet.",
-        action: "Choose your Ledger again and select it in the browser's list.",
+        sentence: "No Ledger was chosen in the browser's list.",
+        action: "Plug it in, unlock it and open its Ethereum app; then try again and select it in the list.",
       };
     case "in-use":
       return {
@@ -121,6 +139,23 @@ export function describeOutcome(outcome: DeviceOutcome, context = ""): { sentenc
         sentence: "The statement is longer than your Ledger accepts. Nothing was signed.",
         action: "Ask the initiator for a smaller operation.",
       };
+    case "firmware-too-old":
+      return {
+        sentence: `The firmware of your Ledger is too old${about}.`,
+        action: "Update it in Ledger Live, then try again.",
+      };
+    case "cancelled":
+      return {
+        sentence: "The question to your Ledger was cancelled. Nothing was signed, and the request is still open.",
+        action: "Also reject it on the device if it still asks; then try again when you are ready.",
+      };
+    case "timed-out":
+      return {
+        sentence: "Your Ledger was not answered in time. Nothing was signed, and the request is still open.",
+        action: "Reject what the device still shows, then try again.",
+      };
+    case "suite-missing":
+    case "local-network-blocked":
     case "unknown":
       return {
         sentence: `Your Ledger answered in a way that is not known here${about}. Nothing was sent.`,

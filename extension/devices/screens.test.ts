@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import type { LedgerModel } from "./device.ts";
 import { screensOf } from "./screens.ts";
 
+const STATEMENT = "SEND 250000.00 USDC TO 0x52908400098527886E0F7030069857D2E4169EE7 ON Ethereum FROM Treasury-1";
+
 interface Case {
   name: string;
   message: string;
@@ -16,6 +18,10 @@ interface Recording {
 }
 
 const FOLDER = new URL("../../test/devices/vectors/", import.meta.url);
+const trezorOne = JSON.parse(readFileSync(new URL("trezor-one_1.14.2.json", FOLDER), "utf8")) as {
+  version: string;
+  cases: { name: string; message: string; pages: string[][]; screens: number }[];
+};
 const MODELS: Readonly<Record<string, LedgerModel[]>> = { nanosp: ["nano-s-plus", "nano-x"], flex: ["flex"] };
 /** Buttons and counters that stand around the text; a page's picture draws them itself. */
 const FURNITURE = /^(Reject|More|\d of \d)$/;
@@ -40,6 +46,31 @@ test.each(cases)("%s %s shows %s as it was recorded", (model, version, name, rec
   if (!name.endsWith("declined")) expect(shown(false)).toEqual(recordedScreens);
   else expect(recordedScreens.slice(0, -1)).toEqual(shown(false)?.slice(0, recordedScreens.length - 1));
   if (recorded.more_screens !== undefined) expect(shown(true)).toEqual(recorded.more_screens);
+});
+
+test.each(trezorOne.cases)("a Trezor One shows $name as it was recorded", ({ message, pages, screens: count }) => {
+  const screens = screensOf("trezor-one", trezorOne.version, message);
+  expect(screens?.exact).toBe(true);
+  expect(screens?.pages).toHaveLength(count);
+  expect(screens?.pages.filter((page) => page.kind === "text").map((page) => page.lines)).toEqual(pages);
+});
+
+test.each([
+  [64, 2],
+  [300, 6],
+  [800, 13],
+  [1024, 16],
+])("%i characters are %i screens on a Trezor One", (length, count) => {
+  expect(screensOf("trezor-one", "1.14.2", "x".repeat(length))?.pages).toHaveLength(count);
+});
+
+test("the pages of the other Trezors are said to be approximate, and hold the whole text", () => {
+  for (const model of ["trezor-t", "trezor-safe-3", "trezor-safe-5", "trezor-safe-7"] as const) {
+    const screens = screensOf(model, "2.8.9", STATEMENT);
+    expect(screens?.exact).toBe(false);
+    expect(screens?.pages.flatMap((page) => page.lines).join("")).toBe(STATEMENT);
+  }
+  expect(screensOf("trezor-one", "1.12.1", STATEMENT)?.exact).toBe(false);
 });
 
 test("what was not measured is not drawn, and what is not exact says so", () => {

@@ -1,9 +1,10 @@
 /**
- * The pages in which a Ledger shows a statement, computed from measured glyph advances, so that a person can compare two like pictures.
- * README.md, "Screens". Exact for Nano S Plus, Nano X and Flex with Ethereum app 1.22 (each recorded screen is reproduced by the test);
- * close for other versions from 1.11 on; nothing for 1.10 and models that were not measured: show the plain text there.
+ * The pages in which a device shows a statement, computed from measured rules, so that a person can compare two like pictures.
+ * README.md, "Screens". Exact for Nano S Plus, Nano X and Flex with Ethereum app 1.22 and for a Trezor One with firmware 1.14 (each
+ * recording is reproduced by the test); close for other versions of these; a fair guess for the other Trezors, and not exact;
+ * nothing for Ethereum app 1.10 and Ledgers that were not measured: show the plain text there.
  */
-import type { LedgerModel } from "./device.ts";
+import type { DeviceModel } from "./device.ts";
 import advances from "./ledger-glyph-advances.json" with { type: "json" };
 
 export interface Page {
@@ -25,22 +26,54 @@ interface Font {
   readonly advance: Readonly<Record<string, number>>;
 }
 
-/** The pages of `model` with that version of the Ethereum app, or null where nothing is known. `statement` is printable ASCII. */
-export function screensOf(model: LedgerModel, appVersion: string, statement: string): Screens | null {
+/**
+ * The pages of `model` with that version of the Ethereum app or, of a Trezor, of its firmware (`ApprovalDevice.appVersion`), or null
+ * where nothing is known. `statement` is printable ASCII.
+ */
+export function screensOf(model: DeviceModel, appVersion: string, statement: string): Screens | null {
+  if (!/^[\x20-\x7e]+$/.test(statement)) return null;
   const [major = 0, minor = 0] = appVersion.split(".").map(Number);
   const wrapsLikeMeasured = major === 1 && minor >= 11;
-  if (!wrapsLikeMeasured || !/^[\x20-\x7e]+$/.test(statement)) return null;
   const exact = minor === 22;
   switch (model) {
     case "nano-s-plus":
     case "nano-x":
-      return { pages: nanoPages(statement), exact };
+      return wrapsLikeMeasured ? { pages: nanoPages(statement), exact } : null;
     case "flex":
-      return { pages: flexPages(statement), exact };
+      return wrapsLikeMeasured ? { pages: flexPages(statement), exact } : null;
     case "stax":
     case "nano-s":
       return null;
+    case "trezor-one":
+      return { pages: trezorPages(statement, TREZOR_ONE), exact: major === 1 && minor === 14 };
+    case "trezor-safe-3":
+    case "trezor-t":
+    case "trezor-safe-5":
+    case "trezor-safe-7":
+      return { pages: trezorPages(statement, TREZOR_GUESSED), exact: false };
   }
+}
+
+interface Grid {
+  readonly titles: readonly [string, string];
+  readonly columns: number;
+  readonly lines: number;
+}
+
+/** Recorded: characters fill a line one by one, wherever a word ends. */
+const TREZOR_ONE: Grid = { titles: ["Confirm message signing?", "Sign message?"], columns: 18, lines: 4 };
+/** Not recorded: the order of the text is what holds. */
+const TREZOR_GUESSED: Grid = { titles: ["Signing address", "Confirm message"], columns: 18, lines: 4 };
+
+/** The first page shows the signing address; the last page of text has the button that signs. */
+function trezorPages(statement: string, { titles, columns, lines }: Grid): Page[] {
+  const rows = Array.from({ length: Math.ceil(statement.length / columns) }, (_, row) =>
+    statement.slice(row * columns, (row + 1) * columns),
+  );
+  return [
+    { title: titles[0], lines: [], kind: "intro" },
+    ...group(rows, lines).map((lines): Page => ({ title: titles[1], lines, kind: "text" })),
+  ];
 }
 
 function nanoPages(statement: string): Page[] {

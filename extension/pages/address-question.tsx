@@ -1,12 +1,12 @@
 /** Two empty boxes among ten: what the person reads on the device and types. The other eight stay empty: the page prints nothing. */
 import { useState } from "preact/hooks";
-import type { LedgerModel } from "../devices/device.ts";
+import type { DeviceModel } from "../devices/device.ts";
 import { answerOf, type Challenge, challengeOf, GROUPS, placeWords, typedGroup } from "./challenge.ts";
 import { modelName } from "./wording.ts";
 
 interface Props {
   readonly address: string;
-  readonly model: LedgerModel;
+  readonly model: DeviceModel;
   /** The device still shows the address. */
   readonly asked: boolean;
   readonly onShow: () => void;

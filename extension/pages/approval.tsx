@@ -2,13 +2,14 @@
  * The approval page, in a tab: approval.html?request=ID. It shows one request and lets its reader confirm or reject it. It
  * decides nothing: what is verified is in check.ts, what is stored in actions.ts. The order of things is the reader's minute.
  */
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { loadDevices, loadLink, loadPairing, loadRequests } from "../actions.ts";
 import { type Checked, checkRequest, trustOf } from "../check.ts";
 import type { LinkStatus, Pairing, Problem, StoredDevice, StoredRequest } from "../store.ts";
 import { Frame, mount } from "./frame.tsx";
 import { currentSeconds, useLive } from "./live.ts";
-import { ProblemBox, problemOf } from "./problem.tsx";
+import { CodeLine, ProblemBox, problemOf } from "./problem.tsx";
 import { RequestView } from "./request-view.tsx";
 import { isAlarming } from "./standing.ts";
 
@@ -74,9 +75,15 @@ function Approval() {
   }
   if (stored === undefined) {
     return (
-      <Message title="This request is not here">
-        <p>It may not have arrived yet, or it was for another person.</p>
-        <a href="./inbox.html">Go to the inbox</a>
+      <Message title="This request is not here" link={{ status: link, bridge: pairing.bridge }}>
+        <p>
+          It may not have arrived yet, or it is not for you: a request goes to the vault's approvers only, and never to
+          the person who proposed it.
+        </p>
+        <p>
+          <a href="./inbox.html">Go to the inbox</a>
+        </p>
+        <CodeLine code="ERR_REQUEST_UNKNOWN" about={requestId} />
       </Message>
     );
   }
@@ -102,9 +109,15 @@ function worstOf(...problems: readonly (Problem | null)[]): Problem | null {
   return problems.find(isAlarming) ?? problems.find((problem) => problem !== null) ?? null;
 }
 
-function Message({ title, children }: { title: string; children: preact.ComponentChildren }) {
+interface MessageProps {
+  readonly title: string;
+  readonly link?: { readonly status: LinkStatus; readonly bridge: string };
+  readonly children: ComponentChildren;
+}
+
+function Message({ title, link, children }: MessageProps) {
   return (
-    <Frame>
+    <Frame {...(link === undefined ? {} : { link })}>
       <main>
         <h1>{title}</h1>
         {children}

@@ -1,6 +1,6 @@
 /**
  * The comparison that makes an enrolment worth something: two groups of four characters of the address, at places chosen at
- * random, typed from the device's own screen. The page never prints the address. Pure; randomness is an argument. Design, section 5.
+ * random, typed from the device's own screen. The page never prints the address. Pure; randomness is an argument. protocol/README.md, "Devices".
  */
 import { inFours } from "./wording.ts";
 

@@ -4,7 +4,7 @@ import { NOW } from "./sample-request.ts";
 
 test.each([
   [3 * 86_400, "3 days left"],
-  [86_400, "24 h 0 min left"],
+  [86_400, "24 h left"],
   [7260, "2 h 1 min left"],
   [3599, "59 minutes left"],
   [600, "10 minutes left"],

@@ -5,7 +5,8 @@ export function timeLeft(expires: number, now: number): string {
   const left = expires - now;
   if (left <= 0) return "Expired";
   if (left >= 2 * 86_400) return `${Math.floor(left / 86_400)} days left`;
-  if (left >= 3600) return `${Math.floor(left / 3600)} h ${Math.floor((left % 3600) / 60)} min left`;
+  const minutes = Math.floor((left % 3600) / 60);
+  if (left >= 3600) return `${Math.floor(left / 3600)} h${minutes === 0 ? "" : ` ${minutes} min`} left`;
   if (left >= 600) return `${Math.floor(left / 60)} minutes left`;
   return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")} left`;
 }

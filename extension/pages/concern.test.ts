@@ -88,6 +88,9 @@ test("a duplicate, a withdrawal, an earlier rejection and a near end", () => {
     "The same amount to the same des",
     "It expires in less than ten min",
   ]);
+  // Who withdrew is not asked why by their own page.
+  const own = appraise(subject, VAULT, [], NOW, "dave").concerns.map(({ text }) => text);
+  expect(own.filter((text) => text.includes("withdrew"))).toEqual([]);
 });
 
 test("another vault and another network teach nothing", () => {

@@ -29,12 +29,18 @@ const UNUSUAL = 3n;
 const SOON = 600;
 const ENDED_UNSIGNED: ReadonlySet<string> = new Set(["rejected", "cancelled", "expired", "void", "failed"]);
 
-/** Appraises `subject` against `others` (every other request that this browser holds). `now` in seconds. */
-export function appraise(subject: Seen, vaultAddress: string, others: readonly Seen[], now: number): Appraisal {
+/** Appraises `subject` for `me` against `others` (every other request that this browser holds). `now` in seconds. */
+export function appraise(
+  subject: Seen,
+  vaultAddress: string,
+  others: readonly Seen[],
+  now: number,
+  me = "",
+): Appraisal {
   const sameVault = others.filter((other) => isSameVault(other, subject));
   const concerns = [
     ...aboutDestination(subject, vaultAddress, sameVault),
-    ...aboutPeople(subject, sameVault),
+    ...aboutPeople(subject, sameVault, me),
     ...aboutRepetition(subject, sameVault),
     ...aboutAmount(subject, sameVault),
     ...aboutFee(subject, sameVault),
@@ -70,9 +76,9 @@ function aboutDestination({ payload }: Seen, vaultAddress: string, sameVault: re
   return [signed.length === 0 ? note(first) : warning(`${first} Check it with whoever asked for the payment.`)];
 }
 
-function aboutPeople(subject: Seen, sameVault: readonly Seen[]): Concern[] {
+function aboutPeople(subject: Seen, sameVault: readonly Seen[], me: string): Concern[] {
   const withdrawn = (subject.receipt?.records ?? [])
-    .filter((record) => record.kind === "withdrawal")
+    .filter((record) => record.kind === "withdrawal" && record.person !== me)
     .map((record) => warning(`${record.person} withdrew while approving this request: ask why.`));
   const similar = sameVault.flatMap((other) => {
     if (other.payload.effect.to !== subject.payload.effect.to) return [];

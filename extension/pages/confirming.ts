@@ -3,7 +3,7 @@
  * makes the late signature worthless, and a named stage for every outcome. It knows neither device nor store: both are ports.
  * Design, section 6.
  */
-import type { LedgerModel } from "../devices/device.ts";
+import type { DeviceModel } from "../devices/device.ts";
 
 /** What is so, and what to do; the code is small print. */
 export interface Stop {
@@ -15,7 +15,7 @@ export interface Stop {
 
 /** The device that shows the statement, as far as its pages depend on it. */
 export interface Prompted {
-  readonly model: LedgerModel;
+  readonly model: DeviceModel;
   readonly appVersion: string;
 }
 

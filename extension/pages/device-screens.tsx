@@ -2,13 +2,13 @@
  * Pictures of the pages in which the reader's own device shows the statement, amount and destination marked, for comparing by
  * eye. Where pages are not measured for a model, it says so. The pages are computed in devices/screens.ts.
  */
-import type { LedgerModel } from "../devices/device.ts";
+import type { DeviceModel } from "../devices/device.ts";
 import { type Page, screensOf } from "../devices/screens.ts";
 import { type MarkedRange, markLines, type Piece, rangesOf } from "./marking.ts";
 import { modelName } from "./wording.ts";
 
 interface Props {
-  readonly model: LedgerModel;
+  readonly model: DeviceModel;
   /** Of the Ethereum app; null before the device is connected. */
   readonly appVersion: string | null;
   readonly statement: string;
@@ -65,7 +65,7 @@ interface MarkedPage {
 
 interface StripProps {
   readonly pages: readonly MarkedPage[];
-  readonly model: LedgerModel;
+  readonly model: DeviceModel;
   readonly label: string;
   /** The text page ends with the button More. */
   readonly folded: boolean;

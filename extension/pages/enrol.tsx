@@ -1,16 +1,18 @@
 /**
  * Enrolling a Ledger: enrol.html, in a tab. The page reads the address from the device but never prints it: the person types two
- * groups of it from the device's own screen, and an operator compares all of it over another channel. Design, section 5.
+ * groups of it from the device's own screen, and an operator compares all of it over another channel. protocol/README.md, "Devices".
  */
 import { useState } from "preact/hooks";
 import { enrol, loadDevices, loadLink, loadPairing } from "../actions.ts";
-import type { LedgerModel } from "../devices/device.ts";
+import type { DeviceModel } from "../devices/device.ts";
+import { supportsLedger } from "../devices/support.ts";
 import type { LinkStatus, Pairing, StoredDevice } from "../store.ts";
 import { AddressQuestion } from "./address-question.tsx";
 import type { Stop } from "./confirming.ts";
 import { Devices, explainAddress } from "./devices.tsx";
 import { Frame, mount } from "./frame.tsx";
 import { useLive } from "./live.ts";
+import { NoLedger } from "./no-ledger.tsx";
 import { ProblemBox } from "./problem.tsx";
 import { explain, withLedger } from "./sign-on-ledger.ts";
 import { StopBox } from "./stop.tsx";
@@ -22,7 +24,7 @@ type Stage =
   | { readonly at: "start" }
   | { readonly at: "connecting" }
   /** `asked`: the device still shows the address. */
-  | { readonly at: "showing"; readonly address: string; readonly model: LedgerModel; readonly asked: boolean }
+  | { readonly at: "showing"; readonly address: string; readonly model: DeviceModel; readonly asked: boolean }
   | { readonly at: "sending" }
   | { readonly at: "sent" };
 
@@ -67,13 +69,7 @@ function EnrolPage() {
 function Enrol() {
   const [stage, setStage] = useState<Stage>({ at: "start" });
   const [stop, setStop] = useState<Stop | null>(null);
-  if (!("usb" in navigator)) {
-    return (
-      <p class="box warning" role="alert">
-        This browser cannot reach a Ledger: it has no WebUSB. Use Chrome, Chromium, Edge or Brave.
-      </p>
-    );
-  }
+  if (!supportsLedger()) return <NoLedger />;
 
   const show = async (before: Stage): Promise<void> => {
     setStop(null);
@@ -92,7 +88,7 @@ function Enrol() {
     }
   };
 
-  const send = async (address: string, model: LedgerModel): Promise<void> => {
+  const send = async (address: string, model: DeviceModel): Promise<void> => {
     setStage({ at: "sending" });
     setStop(null);
     try {

@@ -91,7 +91,7 @@ function When({ seconds }: { seconds: number }) {
   const { local, utc, iso } = momentOf(seconds);
   return (
     <time dateTime={iso}>
-      {local} <span class="muted">({utc})</span>
+      {local} {!local.endsWith(" UTC") && <span class="muted">({utc})</span>}
     </time>
   );
 }

@@ -4,8 +4,8 @@
  */
 import { useState } from "preact/hooks";
 import { fingerprint } from "../../protocol/primitive.ts";
-import { inspectInvite, loadLink, loadPairing, pair, unpair } from "../actions.ts";
-import type { LinkStatus, Pairing, Problem } from "../store.ts";
+import { inspectInvite, loadLink, loadNotices, loadPairing, pair, unpair } from "../actions.ts";
+import type { LinkStatus, Notice, Pairing, Problem } from "../store.ts";
 import { bridgeHost } from "./arrange.ts";
 import { Fours } from "./fours.tsx";
 import { Frame, mount } from "./frame.tsx";
@@ -19,9 +19,15 @@ const invited = inviteInHash(location.hash);
 // The code is a key: it must not stay in the address bar or in the history.
 history.replaceState(null, "", location.pathname);
 
-async function loadAll(): Promise<{ pairing: Pairing | null; link: LinkStatus }> {
-  const [pairing, link] = await Promise.all([loadPairing(), loadLink()]);
-  return { pairing, link };
+interface Stored {
+  readonly pairing: Pairing | null;
+  readonly link: LinkStatus;
+  readonly notices: Notice[];
+}
+
+async function loadAll(): Promise<Stored> {
+  const [pairing, link, notices] = await Promise.all([loadPairing(), loadLink(), loadNotices()]);
+  return { pairing, link, notices };
 }
 
 function PairPage() {
@@ -34,7 +40,7 @@ function PairPage() {
       </Frame>
     );
   }
-  const { pairing, link } = live.value;
+  const { pairing, link, notices } = live.value;
   if (pairing === null) {
     return (
       <Frame>
@@ -45,19 +51,22 @@ function PairPage() {
   return (
     <Frame link={{ status: link, bridge: pairing.bridge }}>
       <main>
-        <Progress pairing={pairing} link={link} />
+        <Progress pairing={pairing} link={link} notices={notices} />
       </main>
     </Frame>
   );
 }
 
-function Progress({ pairing, link }: { pairing: Pairing; link: LinkStatus }) {
+function Progress({ pairing, link, notices }: { pairing: Pairing; link: LinkStatus; notices: Notice[] }) {
   switch (pairing.state) {
     case "pairing":
       return (
         <>
           <h1>Pairing this browser…</h1>
           <Steps steps={pairingSteps(pairing, link)} />
+          {notices.map((notice) => (
+            <ProblemBox key={notice.code} problem={notice} tone="danger" />
+          ))}
           <Unpair label="Stop pairing" />
         </>
       );

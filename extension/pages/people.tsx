@@ -30,7 +30,10 @@ export function People({ standing, threshold, me }: { standing: Standing; thresh
           standing.waitingFor.map((person) => (
             <li key={person}>
               <Icon name="ring" />
-              <span>{named(person)} has not approved</span>
+              <span>
+                {named(person)}{" "}
+                {person === me && standing.did === "approved" ? "approved; not received yet" : "has not approved"}
+              </span>
             </li>
           ))}
       </ul>

@@ -3,14 +3,17 @@ import { hexToBytes } from "@noble/hashes/utils.js";
 import { useEffect } from "preact/hooks";
 import { addressOfPublicKey } from "../../protocol/device-signature.ts";
 import type { Checked } from "../check.ts";
+import { canReach } from "../devices/support.ts";
 import type { Problem, StoredDevice, StoredRequest } from "../store.ts";
 import { appraise } from "./concern.ts";
 import { Confirm, Stopped, useConfirmation, Withdrawn } from "./confirm.tsx";
+import type { Stage } from "./confirming.ts";
 import { DeviceScreens } from "./device-screens.tsx";
 import { Facts } from "./facts.tsx";
 import { Fours } from "./fours.tsx";
 import { Icon } from "./icon.tsx";
 import { useNow } from "./live.ts";
+import { NoLedger } from "./no-ledger.tsx";
 import { Countdown, People } from "./people.tsx";
 import { CodeLine, ProblemBox } from "./problem.tsx";
 import { Reject } from "./reject.tsx";
@@ -40,9 +43,12 @@ export function RequestView(props: Props) {
     document.title = `${stateLabel(standing.state)}: ${sentenceOf(payload)}`;
   }, [standing.state, payload]);
 
+  // Up here, so that a prompt under way is not forgotten when the request turns out to be wrong.
+  const asked = useConfirmation(stored.id);
+
   if (isAlarming(problem))
-    return <Alarm {...props} problem={problem} standing={standing} vaultAddress={vaultAddress} />;
-  const appraisal = appraise({ payload, receipt: stored.receipt }, vaultAddress, historyOf(props.others), now);
+    return <Alarm {...props} problem={problem} standing={standing} vaultAddress={vaultAddress} stage={asked.stage} />;
+  const appraisal = appraise({ payload, receipt: stored.receipt }, vaultAddress, historyOf(props.others), now, me);
   return (
     <main class="request">
       <div class="lead">
@@ -50,7 +56,7 @@ export function RequestView(props: Props) {
         {stored.notice !== null && <ProblemBox problem={stored.notice} tone="warning" about={stored.id} />}
         {standing.open && <Warnings appraisal={appraisal} />}
       </div>
-      <Decide {...props} standing={standing} now={now} />
+      <Decide {...props} {...asked} standing={standing} now={now} />
       <Facts
         payload={payload}
         vaultAddress={vaultAddress}
@@ -83,9 +89,12 @@ function Decide({
   online,
   standing,
   now,
-}: Props & { standing: Standing; now: number }) {
-  const { confirmation, stage } = useConfirmation(stored.id);
-  const device = devices.find((one) => one.state === "enrolled");
+  confirmation,
+  stage,
+}: Props & ReturnType<typeof useConfirmation> & { standing: Standing; now: number }) {
+  const enrolled = devices.filter((one) => one.state === "enrolled");
+  const reached = enrolled.find((one) => canReach(one.vendor));
+  const device = reached ?? enrolled[0];
   const steps = [...approvalSteps(stored, standing, online, now), ...deliverySteps(stored, online, now)];
   const prompted = stage.at === "asking" ? stage.device : null;
   const model = prompted?.model ?? device?.model;
@@ -124,7 +133,8 @@ function Decide({
               stays here.
             </p>
           )}
-          {mayConfirm && device !== undefined && (
+          {mayConfirm && reached === undefined && <NoLedger />}
+          {mayConfirm && reached !== undefined && (
             <Confirm confirmation={confirmation} stage={stage} effect={stored.payload.effect} />
           )}
           {standing.mayReject && stage.at !== "asking" && <Reject requestId={stored.id} />}
@@ -146,8 +156,8 @@ function Decide({
   );
 }
 
-function Alarm(props: Props & { problem: Problem; standing: Standing; vaultAddress: string }) {
-  const { stored, problem, standing, vaultAddress } = props;
+function Alarm(props: Props & { problem: Problem; standing: Standing; vaultAddress: string; stage: Stage }) {
+  const { stored, problem, standing, vaultAddress, stage } = props;
   return (
     <main class="alarm">
       <div class="box danger" role="alert">
@@ -155,7 +165,9 @@ function Alarm(props: Props & { problem: Problem; standing: Standing; vaultAddre
           <Icon name="stop" /> Do not sign this request
         </h1>
         <p>{problem.message}</p>
-        <p>Nothing was asked of your device. Tell your operator by telephone, and reject the request.</p>
+        {stage.at === "asking" && <p>Your Ledger still asks: reject it on the device. Its signature is not sent.</p>}
+        {stage.at === "ready" && standing.did === "nothing" && <p>Nothing was asked of your device.</p>}
+        <p>Tell your operator by telephone, and reject the request.</p>
         <CodeLine code={problem.code} about={stored.id} />
       </div>
       <Steps steps={deliverySteps(stored, props.online, useNow())} />

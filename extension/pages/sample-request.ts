@@ -24,7 +24,7 @@ export function samplePayload(changes: Partial<RequestPayload> = {}): RequestPay
     sign: ["02"],
     effect: { amount: "1.50", asset: "ETH", to: DESTINATION, maxFee: "0.012 ETH", nonce: 7 },
     initiator: "carol",
-    quorum: { threshold: 2, people: ["alice", "bob", "dave"] },
+    quorum: { threshold: 2, people: ["alice", "bob", "dave"], vendors: [] },
     policy: { n: 17, digest: "aa".repeat(32) },
     people: { n: 3, digest: "bb".repeat(32) },
     statement: "",

@@ -44,7 +44,9 @@ test("who withdrew cannot approve any more, and is not waited for", () => {
     state: "pending",
     records: ["bob", "dave"].map((one) => sampleRecord("withdrawal", one)),
   });
-  expect(standingOf(two, "alice", NOW).sentence).toBe("Too few people are left who could approve it: it will expire.");
+  expect(standingOf(two, "alice", NOW).sentence).toBe(
+    "Too few people are left who could approve it: it will expire. It can be proposed again.",
+  );
 });
 
 test("who is not among the people decides nothing", () => {

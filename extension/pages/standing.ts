@@ -94,7 +94,8 @@ export function standingOf(stored: StoredRequest, me: string, now: number): Stan
 function waitingSentence(needed: number, waitingFor: readonly string[], me: string, did: Standing["did"]): string {
   if (did === "rejected") return "Your rejection ends it as soon as the agent has it.";
   if (needed === 0) return "Enough people have approved; the HSM signs it next.";
-  if (needed > waitingFor.length) return "Too few people are left who could approve it: it will expire.";
+  if (needed > waitingFor.length)
+    return "Too few people are left who could approve it: it will expire. It can be proposed again.";
   const others = waitingFor.filter((person) => person !== me);
   if (did === "approved" && waitingFor.includes(me)) {
     return needed === 1

@@ -49,6 +49,16 @@ test("each tick follows a verified receipt", () => {
   expect(approvalSteps(request, standingOf(request, "alice", NOW), true, NOW)[3]?.value).toBe(hash);
 });
 
+test("nothing is promised once it is over without a signature", () => {
+  const mine = [sampleMine("approval", { received: true })];
+  for (const state of ["rejected", "cancelled", "expired", "void", "failed"] as const) {
+    expect(steps(sampleRequest({ mine, state, records: [sampleRecord("approval", "alice")] }))).toEqual([
+      "done Signed on your Ledger",
+      "done Received by the agent",
+    ]);
+  }
+});
+
 test("a withdrawal and a rejection have a receipt of their own", () => {
   const request = sampleRequest({ mine: [sampleMine("withdrawal", { at: NOW - 60 }), sampleMine("rejection")] });
   expect(deliverySteps(request, true, NOW).map((step) => step.state)).toEqual(["late", "now"]);

@@ -6,6 +6,7 @@
 import type { Mine, StoredRequest } from "../store.ts";
 import { timeOfDay } from "./clock.ts";
 import type { Standing } from "./standing.ts";
+import { listWords } from "./wording.ts";
 
 export interface Step {
   readonly state: "done" | "now" | "later" | "late";
@@ -29,17 +30,22 @@ export function approvalSteps(stored: StoredRequest, standing: Standing, online:
   const enough = given >= threshold;
   const hash = stored.receipt?.hash ?? null;
   const reached = mine.received || signed;
-  return [
+  const own: Step[] = [
     {
       state: "done",
       label: "Signed on your Ledger",
       detail: `${timeOfDay(mine.at)}: the signature was verified against your enrolled device and is kept in this browser.`,
     },
     deliveryStep(mine, "approval", online, now),
+  ];
+  // It is over without a signature: nothing comes after these.
+  if (!standing.open && !signed && standing.state !== "approved") return own;
+  return [
+    ...own,
     {
       state: enough ? "done" : reached ? "now" : "later",
       label: `Approved by ${given} of ${threshold}`,
-      detail: enough ? "The agent's record, signed by the HSM, names them." : standing.sentence,
+      detail: enough ? "The agent's record, signed by the HSM, names them." : waitingDetail(standing, reached),
     },
     {
       state: signed ? "done" : enough && standing.state === "approved" ? "now" : "later",
@@ -48,6 +54,11 @@ export function approvalSteps(stored: StoredRequest, standing: Standing, online:
       ...(hash === null ? {} : { value: hash }),
     },
   ];
+}
+
+function waitingDetail({ waitingFor }: Standing, reached: boolean): string {
+  if (!reached) return "Every person counts once.";
+  return waitingFor.length === 0 ? "Nobody is left who could approve." : `Waiting for ${listWords(waitingFor, "or")}.`;
 }
 
 /** Whether this person's rejection or withdrawal has reached the agent, or none. */

@@ -3,7 +3,7 @@
  * Pure. It renders for reading; the exact text is the statement's alone. Design, section 3.
  */
 import type { RejectReason, RequestState } from "../../protocol/message.ts";
-import type { LedgerModel } from "../devices/device.ts";
+import type { DeviceModel } from "../devices/device.ts";
 
 /** `250000.00` as `250,000.00`: whole digits in threes; the fraction stays as it is, nothing is rounded. */
 export function groupAmount(amount: string): string {
@@ -68,16 +68,21 @@ export function stateLabel(state: RequestState): string {
   return STATES[state];
 }
 
-const MODELS: Record<LedgerModel, string> = {
+const MODELS: Record<DeviceModel, string> = {
   "nano-s": "Ledger Nano S",
   "nano-s-plus": "Ledger Nano S Plus",
   "nano-x": "Ledger Nano X",
   flex: "Ledger Flex",
   stax: "Ledger Stax",
+  "trezor-one": "Trezor One",
+  "trezor-t": "Trezor Model T",
+  "trezor-safe-3": "Trezor Safe 3",
+  "trezor-safe-5": "Trezor Safe 5",
+  "trezor-safe-7": "Trezor Safe 7",
 };
 
 /** The name that stands on the box. */
-export function modelName(model: LedgerModel): string {
+export function modelName(model: DeviceModel): string {
   return MODELS[model];
 }
 

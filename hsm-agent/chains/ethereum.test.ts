@@ -79,9 +79,7 @@ test("bytes that do something else are not described", () => {
   const coin = ethereum.build(COIN);
   const token = ethereum.build(TOKEN);
   const refuse = (bytes: string, network = NETWORK, asset: typeof USDC | null = null) =>
-    expect(() => ethereum.describe(bytes, network, asset)).toThrow(
-      expect.objectContaining({ name: "Fault" }),
-    );
+    expect(() => ethereum.describe(bytes, network, asset)).toThrow(expect.objectContaining({ name: "Fault" }));
   refuse(coin, { ...NETWORK, id: "eip155:10" });
   refuse(token);
   refuse(coin, NETWORK, USDC);

@@ -34,7 +34,11 @@ export async function signEs256(hsm: SigningHsm, key: SigningKey, message: Uint8
 }
 
 /** Signs a digest of exactly 32 bytes for a chain that recovers the signer. ERR_HSM_DIGEST, ERR_HSM_SIGNATURE. */
-export async function signRecoverable(hsm: SigningHsm, key: SigningKey, digest: Uint8Array): Promise<RecoverableSignature> {
+export async function signRecoverable(
+  hsm: SigningHsm,
+  key: SigningKey,
+  digest: Uint8Array,
+): Promise<RecoverableSignature> {
   requireCurve(key, "secp256k1");
   const raw = await hsm.sign(key.id, digest);
   const { r, s } = lowS(raw);

@@ -39,7 +39,7 @@ export const REQUESTS = {
   valid: [
     await valid("a token", BASE),
     await valid("the coin", COIN),
-    await valid("one approver of one", withStatement({ ...BASE, quorum: { threshold: 1, people: ["Ada"] } })),
+    await valid("one approver of one", withStatement({ ...BASE, quorum: { threshold: 1, people: ["Ada"], vendors: [] } })),
     await valid(
       "every name as long as it may be",
       withStatement({

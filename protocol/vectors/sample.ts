@@ -57,7 +57,7 @@ export const REQUEST_PAYLOAD = withStatement({
     nonce: 7,
   },
   initiator: "Olga",
-  quorum: { threshold: 2, people: ["Ada", "Bob", "Dan"] },
+  quorum: { threshold: 2, people: ["Ada", "Bob", "Dan"], vendors: [] },
   policy: { n: 17, digest: bytesToHex(bytesOf("policy document", 32)) },
   people: { n: 9, digest: bytesToHex(bytesOf("people document", 32)) },
 });

@@ -20,9 +20,9 @@ export interface Account {
 export class Wallet {
   readonly #master: HDKey;
 
-  /** @throws when the mnemonic's words or checksum are wrong. */
-  constructor(mnemonic: string) {
-    this.#master = HDKey.fromMasterSeed(mnemonicToSeedSync(mnemonic));
+  /** A passphrase makes another wallet of the same words. @throws when the mnemonic's words or checksum are wrong. */
+  constructor(mnemonic: string, passphrase = "") {
+    this.#master = HDKey.fromMasterSeed(mnemonicToSeedSync(mnemonic, passphrase));
   }
 
   /** The account at a path of u32 (hardened ones with bit 31 set). */

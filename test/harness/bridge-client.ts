@@ -39,8 +39,8 @@ export class BridgeClient {
     this.#socket = socket;
   }
 
-  /** Logs in with `key` for the agent `hsm` (a thumbprint). Rejects with the bridge's code. */
-  static async connect(port: number, hsm: string, key: Key): Promise<BridgeClient> {
+  /** Logs in with `key` for the agent `hsm` (a thumbprint); as that agent with its `card`. Rejects with the bridge's code. */
+  static async connect(port: number, hsm: string, key: Key, card: string | null = null): Promise<BridgeClient> {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/`, {
       headers: { host: new URL(DEVELOPMENT_BRIDGE).host },
       perMessageDeflate: false,
@@ -60,7 +60,7 @@ export class BridgeClient {
       bridgeNonce: hello.t === "hello" ? hello.nonce : "",
     };
     const claims = { v: 1 as const, iss: key.signer.kid, aud: [DEVELOPMENT_BRIDGE], jti: newJti(), iat, exp: iat + 60 };
-    client.send({ v: 1, t: "login", jws: await signEnvelope(LOGIN, { ...claims, ...body }, key.signer), card: null });
+    client.send({ v: 1, t: "login", jws: await signEnvelope(LOGIN, { ...claims, ...body }, key.signer), card });
     const answer = await client.take((frame) => frame.t === "ready" || frame.t === "error");
     if (answer.t === "error") throw Object.assign(new Error(answer.code), { code: answer.code });
     return client;

@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { type RawData, WebSocket, WebSocketServer } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import { peekEnvelope, unseal } from "../../protocol/envelope.ts";
 import {
   type BridgeFrame,
@@ -114,9 +114,9 @@ export class HostileRelay {
     return found;
   }
 
-  /** Ends every connection; whoever wants one comes back. */
-  cut(): void {
-    for (const wire of this.#wires) wire.cut();
+  /** Ends the connections that `fits` names; whoever wants one comes back. */
+  cut(fits: (wire: Wire) => boolean = () => true): void {
+    for (const wire of this.#wires) if (fits(wire)) wire.cut();
   }
 
   async close(): Promise<void> {
@@ -139,8 +139,8 @@ export class HostileRelay {
       const to = socket === party ? "bridge" : "party";
       // In order, each way: a rule may take its time.
       let queue: Promise<unknown> = opened;
-      socket.on("message", (data) => {
-        queue = queue.then(async () => await this.#take(to, wire, data)).catch(() => wire.cut());
+      socket.on("message", (data: Buffer) => {
+        queue = queue.then(async () => await this.#take(to, wire, data.toString("utf8"))).catch(() => wire.cut());
       });
       socket.on("error", () => undefined);
       socket.on("close", () => {
@@ -150,8 +150,7 @@ export class HostileRelay {
     }
   }
 
-  async #take(to: Passing["to"], wire: Wire, data: RawData): Promise<void> {
-    const text = String(data);
+  async #take(to: Passing["to"], wire: Wire, text: string): Promise<void> {
     const frame = to === "bridge" ? parseClientFrame(text) : parseBridgeFrame(text);
     if (frame.t === "login") {
       wire.key = peekEnvelope(frame.jws).kid;

@@ -28,6 +28,7 @@ import {
 } from "../../protocol/message.ts";
 import type { PublicJwk } from "../../protocol/primitive.ts";
 import { REQUEST, type RequestPayload, requestDigest } from "../../protocol/request.ts";
+import type { Vendor } from "../../protocol/vendor.ts";
 import { BridgeClient, type Key, keyOf, makeKey, newJti, now } from "./bridge-client.ts";
 import type { World } from "./world.ts";
 
@@ -71,10 +72,10 @@ export class Member {
   }
 
   /** Pairs with a fresh invite; with `enrol` also enrols a device and has the operator confirm it. */
-  static async join(world: World, name: string, { enrol = true } = {}): Promise<Member> {
+  static async join(world: World, name: string, { enrol = true, vendor = "Ledger" as Vendor } = {}): Promise<Member> {
     const { code } = await world.json<{ code: string }>("invite", name, "--role", "approver");
     const member = await Member.pair(world, code);
-    if (enrol) await member.enrol(world, name);
+    if (enrol) await member.enrol(world, name, vendor);
     return member;
   }
 
@@ -105,14 +106,19 @@ export class Member {
     return new Member(key, new LooseDevice(), invite.hsm, hsmJwk, client);
   }
 
-  async enrol(world: World, name: string, address = this.device.address): Promise<void> {
-    await this.announce(address);
+  async enrol(world: World, name: string, vendor: Vendor, address = this.device.address): Promise<void> {
+    await this.announce(vendor, address);
     await retry(async () => await world.json("members", "confirm", name, address));
   }
 
   /** Sends the enrolment of a device, which the operator then confirms. */
-  async announce(address = this.device.address): Promise<void> {
-    await this.post(ENROLMENT, { address, vendor: "Ledger", model: "nano-s-plus", path: "m/44'/60'/7'/0/0" });
+  async announce(vendor: Vendor = "Ledger", address = this.device.address): Promise<void> {
+    await this.post(ENROLMENT, {
+      address,
+      vendor,
+      model: vendor === "Ledger" ? "nano-s-plus" : "trezor-one",
+      path: "m/44'/60'/7'/0/0",
+    });
   }
 
   /** Sends a message of this member and returns its jti. */

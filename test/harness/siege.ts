@@ -90,15 +90,6 @@ export class Siege {
     return request;
   }
 
-  /** The inbox says that a message failed verification, and why; then it is dismissed. */
-  async told(inbox: Page, code: string): Promise<void> {
-    const box = inbox.getByRole("region", { name: "Refused messages" });
-    await box.getByText("claims to come from your HSM failed verification").first().waitFor();
-    await box.getByText(code, { exact: true }).waitFor();
-    await box.getByRole("button", { name: "Dismiss" }).click();
-    await box.waitFor({ state: "detached" });
-  }
-
   /** The codes with which the agent has dropped messages so far. */
   refusals(): string[] {
     const refused = this.world.agent().lines.filter((line) => line.includes('"msg":"message refused"'));
@@ -129,4 +120,15 @@ export function countPrompts(device: Device): () => number {
 /** Looks until it is so. The test's own time-out bounds it. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** Looks until the inbox says that a message failed verification, and why; then dismisses it. */
+export async function told(inbox: Page, code: string): Promise<void> {
+  // A page in the background is not drawn, and a click waits until it is.
+  await inbox.bringToFront();
+  const box = inbox.getByRole("region", { name: "Refused messages" });
+  await box.getByText("claims to come from your HSM failed verification").first().waitFor();
+  await box.getByText(code, { exact: true }).waitFor();
+  await box.getByRole("button", { name: "Dismiss" }).click();
+  await box.waitFor({ state: "detached" });
 }

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEVELOPMENT_BRIDGE } from "../../protocol/invite.ts";
+import type { VendorDemand } from "../../protocol/vendor.ts";
 import { makeSoftHsm } from "../softhsm.ts";
 import { type Program, ROOT, startProgram } from "./program.ts";
 
@@ -142,6 +143,7 @@ export async function makeTreasury(
 export interface PolicyOptions {
   readonly expiresAfter?: number;
   readonly maxFee?: string;
+  readonly vendors?: readonly VendorDemand[];
 }
 
 /** Puts a policy in force for the one vault. The approvers must be members already. */
@@ -163,6 +165,7 @@ export async function writePolicy(
         network: NETWORK,
         approvers: "Treasury",
         threshold,
+        vendors: options.vendors ?? [],
         maxFee: options.maxFee ?? "0.012",
         expiresAfter: options.expiresAfter ?? 60,
       },
