@@ -5,13 +5,13 @@
  */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { RECEIPT, REFUSAL, REJECTION, WELCOME } from "../protocol/message.ts";
+import { RECEIPT, REFUSAL, REJECTION, WELCOME, WITHDRAWAL } from "../protocol/message.ts";
 import { REQUEST } from "../protocol/request.ts";
+import { makeKey } from "./harness/bridge-client.ts";
 import { claimsOf, signedBy, withBit, withClaims, withHeader, withoutSignature } from "./harness/forgery.ts";
-import { bodyOf, newId, relayAll } from "./harness/hostile-relay.ts";
-import { makeKey } from "./harness/member.ts";
-import { Siege } from "./harness/siege.ts";
-import { makeTreasury } from "./harness/world.ts";
+import { bodyOf, carries, type Frame, type Passing, relayAll } from "./harness/hostile-relay.ts";
+import { Siege, told, until } from "./harness/siege.ts";
+import { makeTreasury, showRequest } from "./harness/world.ts";
 
 type Row = readonly [what: string, forge: (jws: string) => string | Promise<string>, code: string];
 
@@ -29,7 +29,11 @@ beforeEach(() => {
 });
 
 const WELCOMES: readonly Row[] = [
-  ["of another HSM", async (jws) => await signedBy(stranger, jws, undefined, { hsm: stranger.jwk }), "ERR_ENVELOPE_KEY"],
+  [
+    "of another HSM",
+    async (jws) => await signedBy(stranger, jws, undefined, { hsm: stranger.jwk }),
+    "ERR_ENVELOPE_KEY",
+  ],
   [
     "of another HSM under the pinned fingerprint",
     async (jws) => await signedBy(stranger, jws, siege.bob.hsm, { hsm: stranger.jwk }),
@@ -37,7 +41,7 @@ const WELCOMES: readonly Row[] = [
   ],
   ["with another name", (jws) => withClaims(jws, { name: "Mallory" }), "ERR_ENVELOPE_KEY"],
 ];
-test.each(WELCOMES)("while pairing, a welcome %s is not believed", async (_what, forge, code) => {
+test.each(WELCOMES)("while pairing, a welcome %s is not believed", async (what, forge, code) => {
   const { alice, world, relay } = siege;
   siege.forgeToAlice(WELCOME, forge);
   const { code: invite } = await world.json<{ code: string }>("invite", "Alice", "--role", "approver");
@@ -48,9 +52,9 @@ test.each(WELCOMES)("while pairing, a welcome %s is not believed", async (_what,
   expect(await page.getByRole("heading", { name: /Paired as/ }).count()).toBe(0);
   // The HSM's own welcome, when it comes at last, is.
   relay.rule = relayAll;
-  relay.cut();
+  siege.relay.cut((wire) => siege.isAlices(wire));
   await page.getByRole("heading", { name: "Paired as Alice" }).waitFor();
-  if (_what !== WELCOMES.at(-1)?.[0]) {
+  if (what !== WELCOMES.at(-1)?.[0]) {
     await page.getByText("Unpair this browser").click();
     await page.getByRole("button", { name: "Unpair" }).click();
     await page.getByRole("textbox", { name: "Invite code" }).waitFor();
@@ -75,7 +79,11 @@ const FORGED: readonly Row[] = [
     async (jws) => await signedBy(stranger, jws, siege.bob.hsm),
     "ERR_ENVELOPE_SIGNATURE",
   ],
-  ["another key named beside the HSM's signature", (jws) => withHeader(jws, { kid: stranger.signer.kid }), "ERR_ENVELOPE_KEY"],
+  [
+    "another key named beside the HSM's signature",
+    (jws) => withHeader(jws, { kid: stranger.signer.kid }),
+    "ERR_ENVELOPE_KEY",
+  ],
   ["a key brought along", (jws) => withHeader(jws, { jwk: stranger.jwk }), "ERR_ENVELOPE_HEADER"],
   ["moved under another id", (jws) => withClaims(jws, { request: "0123456789ABCDEF" }), "ERR_ENVELOPE_SIGNATURE"],
 ];
@@ -93,7 +101,7 @@ test.each(REQUESTS)("a request with %s is not shown", async (_what, forge, code)
   siege.forgeToAlice(REQUEST, forge);
   const { id } = await siege.propose();
   refusedIds.push(id);
-  await siege.told(inbox, code);
+  await told(inbox, code);
   const page = await siege.alice.visit(`approval.html?request=${id}`);
   await page.getByRole("heading", { name: "This request is not here" }).waitFor();
   await page.close();
@@ -103,16 +111,18 @@ test.each(REQUESTS)("a request with %s is not shown", async (_what, forge, code)
 });
 
 test("once the bridge relays again, all of them arrive", async () => {
-  siege.relay.cut();
+  siege.relay.cut((wire) => siege.isAlices(wire));
   for (const id of refusedIds) await inbox.locator(`a[href*="${id}"]`).waitFor();
 });
 
 test("an altered copy of a request that is here changes nothing, and its page says that it came", async () => {
   const { id } = await siege.propose();
   const page = await siege.alice.openRequest(id);
-  const genuine = captured(REQUEST.typ, id);
-  siege.wireOf("Alice").deliver(withClaims(genuine, { effect: { ...Object(claimsOf(genuine)["effect"]), amount: "15.00" } }));
-  await siege.told(inbox, "ERR_ENVELOPE_SIGNATURE");
+  const genuine = captured(REQUEST, id);
+  siege
+    .wireOf("Alice")
+    .deliver(withClaims(genuine, { effect: { ...Object(claimsOf(genuine)["effect"]), amount: "15.00" } }));
+  await told(inbox, "ERR_ENVELOPE_SIGNATURE");
   await page.getByText("claims to come from your HSM failed verification").waitFor();
   await page.getByRole("heading", { level: 1, name: /^Send 1.50 ETH/ }).waitFor();
   await page.getByRole("button", { name: "Confirm on Ledger" }).waitFor();
@@ -120,25 +130,95 @@ test("an altered copy of a request that is here changes nothing, and its page sa
 });
 
 test("what was meant for somebody else is not taken", async () => {
-  const [foreign] = siege.relay.seen.filter((one) => one.to === "party" && !siege.isAlices(one.wire)).flatMap(welcomeIn);
-  siege.wireOf("Alice").deliver(foreign ?? "");
-  await siege.told(inbox, "ERR_ENVELOPE_AUDIENCE");
+  const toBob = siege.relay.seen.find(
+    (one) => one.to === "party" && !siege.isAlices(one.wire) && carries(one, WELCOME),
+  );
+  siege.wireOf("Alice").deliver((toBob && bodyOf(toBob.frame)) ?? "");
+  await told(inbox, "ERR_ENVELOPE_AUDIENCE");
 });
 
-const HASH = `0x${"ab".repeat(32)}`;
-test.each(FORGED)("a receipt that says signed, with %s, is not believed", async (_what, forge, code) => {
-  const { id } = await siege.propose();
+test("a receipt that says signed is not believed, however it is forged", async () => {
+  const { id, digest } = await siege.propose();
   const page = await siege.alice.openRequest(id);
-  // The forger starts from a receipt that the HSM signed, of Bob's withdrawal.
-  await siege.bob.post(REJECTION_OF_NOTHING, { request: id, digest: (await siege.bob.request(id)).digest });
-  await page.getByText(/Bob/).first().waitFor();
+  // The forger starts from a receipt that the HSM signed.
+  await siege.bob.post(WITHDRAWAL, { request: id, digest });
   await siege.bob.receipt(id);
-  const genuine = captured(RECEIPT.typ, id);
-  const claims = claimsOf(genuine);
-  const lie = withClaims(genuine, { n: Number(claims["n"]) + 1, state: "signed", hash: HASH });
-  siege.wireOf("Alice").deliver(await forge(lie));
-  await siege.told(inbox, code);
+  await page.getByText(/Too few people are left/).waitFor();
+  const genuine = captured(RECEIPT, id);
+  const n = Number(claimsOf(genuine)["n"]) + 1;
+  const lie = withClaims(genuine, { n, state: "signed", hash: `0x${"ab".repeat(32)}` });
+  for (const [, forge, code] of [["as it is", (jws) => jws, "ERR_ENVELOPE_SIGNATURE"], ...FORGED] satisfies Row[]) {
+    siege.wireOf("Alice").deliver(await forge(lie));
+    await told(inbox, code);
+  }
+  await page.getByText("claims to come from your HSM failed verification").waitFor();
   expect(await page.getByRole("heading", { name: "Signed", exact: true }).count()).toBe(0);
+  await page.getByRole("heading", { name: "Waiting for approvals" }).waitFor();
   await siege.requireOpen(id);
   await page.close();
 });
+
+test("a refusal that the HSM did not sign is not believed", async () => {
+  const { bob } = siege;
+  const { id } = await siege.propose();
+  const of = await bob.post(WITHDRAWAL, { request: id, digest: "00".repeat(32) });
+  expect((await bob.refusal(of)).code).toBe("ERR_APPROVAL_DIGEST");
+  siege.wireOf("Alice").deliver(await signedBy(stranger, captured(REFUSAL, id), bob.hsm));
+  await told(inbox, "ERR_ENVELOPE_SIGNATURE");
+  await siege.requireOpen(id);
+});
+
+test("an older receipt after a newer one undoes nothing", async () => {
+  const { bob } = siege;
+  const { id, digest } = await siege.propose();
+  const page = await siege.alice.openRequest(id);
+  await bob.post(WITHDRAWAL, { request: id, digest });
+  await page.getByText(/Too few people are left/).waitFor();
+  const older = captured(RECEIPT, id);
+  await bob.post(REJECTION, { request: id, digest, reason: "suspicious" });
+  await page.getByRole("heading", { name: "Rejected", exact: true }).waitFor();
+  const wire = siege.wireOf("Alice");
+  wire.deliver(older);
+  // What is delivered later has been handled later: the forged message marks that the older receipt has been read.
+  wire.deliver(withBit(older, 2, 40));
+  await told(inbox, "ERR_ENVELOPE_SIGNATURE");
+  await page.getByRole("heading", { name: "Rejected", exact: true }).waitFor();
+  expect(await showRequest(siege.world, id)).toMatchObject({ state: "rejected", signed: null });
+  await page.close();
+});
+
+test("a request that comes after its receipt is shown as the receipt has it", async () => {
+  const { bob } = siege;
+  const held: Passing[] = [];
+  siege.relay.rule = (passing) => {
+    if (!siege.concerns(passing, "to Alice", REQUEST)) return [passing.frame];
+    held.push(passing);
+    return [];
+  };
+  const { id, digest } = await siege.propose();
+  await until(() => held.length > 0);
+  await bob.post(REJECTION, { request: id, digest, reason: "other" });
+  await until(() => siege.relay.seen.some((one) => siege.concerns(one, "to Alice", RECEIPT) && isAbout(one, id)));
+  for (const { wire, to, frame } of held) wire.pass(to, frame);
+  const page = await siege.alice.visit(`approval.html?request=${id}`);
+  await page.getByRole("heading", { name: "Rejected", exact: true }).waitFor();
+  await page.close();
+});
+
+test("nothing was asked of the device, and no page failed", () => {
+  expect(siege.prompts()).toBe(0);
+  expect(siege.alice.complaints).toEqual([]);
+});
+
+/** The last message of a type about a request that came by. */
+function captured(type: { readonly typ: string }, id: string): string {
+  const found = siege.relay.seen.filter((one) => carries(one, type) && isAbout(one, id)).at(-1);
+  const body = found && bodyOf(found.frame);
+  if (body === undefined) throw new Error(`no ${type.typ} about ${id} came by`);
+  return body;
+}
+
+function isAbout({ frame }: { readonly frame: Frame }, id: string): boolean {
+  const body = bodyOf(frame);
+  return body !== undefined && claimsOf(body)["request"] === id;
+}

@@ -18,7 +18,7 @@ const BRIDGE_PORT = 8787;
 const SUITE_PORT = 21_335;
 
 /** Where a locator gives up. The test's own time-out is longer, so that what is missing is named. Milliseconds. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 /** The path of the browser: `FIREFOX`, or where Debian and others put it. @throws when there is none. */
 export function firefoxPath(): string {
@@ -125,12 +125,17 @@ export function locate(page: Page, role: string, name: string) {
   return page.locator(`::-p-aria([name=${JSON.stringify(name)}][role="${role}"])`);
 }
 
-/** Resolves when the page shows this text, in whatever elements; rejects with what it shows instead. */
+/** Resolves when the page shows this text, however it is laid out in lines; rejects with what it shows instead. */
 export async function sees(page: Page, text: string): Promise<void> {
-  const words = async () => await page.evaluate(() => document.body.innerText);
   try {
-    await page.waitForFunction((wanted) => document.body.innerText.includes(wanted), {}, text);
+    await page.waitForFunction((wanted) => document.body.innerText.replaceAll(/\s+/g, " ").includes(wanted), {}, text);
   } catch (cause) {
-    throw new Error(`"${text}" is not on ${page.url()}, but:\n${await words()}`, { cause });
+    const shown = await page.evaluate(() => `${location.href} shows:\n${document.body.innerText}`);
+    throw new Error(`"${text}" is absent: ${shown}`, { cause });
   }
+}
+
+/** Whether the page shows such a button. */
+export async function offers(page: Page, name: string): Promise<boolean> {
+  return (await page.$$(`::-p-aria([name=${JSON.stringify(name)}][role="button"])`)).length > 0;
 }

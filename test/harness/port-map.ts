@@ -4,40 +4,47 @@
  */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { pipeline } from "node:stream";
 
 const GRANTED = 0x00;
 const NOT_ALLOWED = 0x02;
 const REFUSED = 0x05;
 
+interface Seen {
+  readonly events: string[];
+  readonly refused: string[];
+}
+
 export class PortMap {
   readonly port: number;
   /** From 127.0.0.1 and this port to another port of this machine. May be changed at any time; later connections follow it. */
   readonly ports: Map<number, number>;
+  /** `open PORT` and `close PORT` of what was mapped, in order; the port is the one asked for. */
+  readonly events: readonly string[];
   /** `host:port` of everything else that was asked for. */
-  readonly refused: string[];
+  readonly refused: readonly string[];
   readonly #close: () => Promise<void>;
 
-  private constructor(port: number, ports: Map<number, number>, refused: string[], close: () => Promise<void>) {
+  private constructor(port: number, ports: Map<number, number>, seen: Seen, close: () => Promise<void>) {
     this.port = port;
     this.ports = ports;
-    this.refused = refused;
+    this.events = seen.events;
+    this.refused = seen.refused;
     this.#close = close;
   }
 
   static async open(from: ReadonlyMap<number, number>): Promise<PortMap> {
     const ports = new Map(from);
-    const refused: string[] = [];
+    const seen: Seen = { events: [], refused: [] };
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket);
       socket.on("error", () => socket.destroy());
       socket.on("close", () => sockets.delete(socket));
-      serve(socket, ports, refused).catch(() => socket.destroy());
+      serve(socket, ports, seen).catch(() => socket.destroy());
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    return new PortMap((server.address() as AddressInfo).port, ports, refused, async () => {
+    return new PortMap((server.address() as AddressInfo).port, ports, seen, async () => {
       server.close();
       for (const socket of sockets) socket.destroy();
       await once(server, "close");
@@ -50,7 +57,7 @@ export class PortMap {
 }
 
 /** RFC 1928: no authentication, CONNECT only. */
-async function serve(socket: Socket, ports: ReadonlyMap<number, number>, refused: string[]): Promise<void> {
+async function serve(socket: Socket, ports: ReadonlyMap<number, number>, seen: Seen): Promise<void> {
   const take = reader(socket);
   const [, methods = 0] = await take(2);
   await take(methods);
@@ -62,15 +69,24 @@ async function serve(socket: Socket, ports: ReadonlyMap<number, number>, refused
   const port = (await take(2)).readUInt16BE();
   const mapped = host === "127.0.0.1" ? ports.get(port) : undefined;
   if (mapped === undefined) {
-    refused.push(`${host}:${port}`);
+    seen.refused.push(`${host}:${port}`);
     socket.end(answer(NOT_ALLOWED));
     return;
   }
   const target = connect(mapped, "127.0.0.1");
-  target.on("error", () => socket.end(answer(REFUSED)));
-  await once(target, "connect");
+  try {
+    await once(target, "connect");
+  } catch {
+    socket.end(answer(REFUSED));
+    return;
+  }
+  target.on("error", () => socket.destroy());
   socket.write(answer(GRANTED));
-  pipeline(socket, target, socket, () => undefined);
+  seen.events.push(`open ${port}`);
+  socket.once("close", () => seen.events.push(`close ${port}`));
+  socket.once("close", () => target.destroy());
+  target.once("close", () => socket.destroy());
+  socket.pipe(target).pipe(socket);
 }
 
 function answer(code: number): Uint8Array {

@@ -39,20 +39,30 @@ export class Siege {
 
   /** Bob is paired and enrolled; Alice has a browser and nothing else yet. */
   static async lay(): Promise<Siege> {
-    let relay: HostileRelay | undefined;
-    const world = await makeWorld({
-      between: async (port) => {
-        relay = await HostileRelay.open(port);
-        return relay.port;
-      },
-    });
-    const [device] = await openDevices(1, { models: ["nanosp"] });
-    if (relay === undefined || device === undefined) throw new Error("no relay or no device");
-    const prompts = countPrompts(device);
-    const olga = await addInitiator(world, "Olga");
-    const alice = await Approver.open(world, "Alice", { device, port: relay.port });
-    const bob = await Member.join({ ...world, port: relay.port }, "Bob");
-    return new Siege({ world, relay, alice, bob, olga, prompts });
+    const endings: (() => unknown)[] = [];
+    try {
+      let relay: HostileRelay | undefined;
+      const world = await makeWorld({
+        between: async (port) => {
+          relay = await HostileRelay.open(port);
+          endings.push(async () => await relay?.close());
+          return relay.port;
+        },
+      });
+      endings.push(async () => await world.dispose());
+      const [device] = await openDevices(1, { models: ["nanosp"] });
+      if (relay === undefined || device === undefined) throw new Error("no relay or no device");
+      const prompts = countPrompts(device);
+      const olga = await addInitiator(world, "Olga");
+      const alice = await Approver.open(world, "Alice", { device, port: relay.port });
+      endings.push(async () => await alice.close());
+      const bob = await Member.join({ ...world, port: relay.port }, "Bob");
+      return new Siege({ world, relay, alice, bob, olga, prompts });
+    } catch (error) {
+      // Nobody else can end what had begun.
+      for (const end of endings.toReversed()) await end();
+      throw error;
+    }
   }
 
   isAlices(wire: Wire): boolean {

@@ -1,0 +1,206 @@
+/**
+ * A bridge that was taken over, and what a person sends: approvals altered, moved, replayed, sent as somebody else's, receipts kept
+ * back, frames doubled, turned round and late. Each counts at most once and for what was on the device, and the person is told what has
+ * not arrived. Design, section 2.
+ */
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { APPROVAL, RECEIPT } from "../protocol/message.ts";
+import { REQUEST } from "../protocol/request.ts";
+import { makeKey } from "./harness/bridge-client.ts";
+import { claimsOf, signedBy, withBit, withClaims, withoutSignature } from "./harness/forgery.ts";
+import { bodyOf, type Frame, newId, type Passing, relayAll } from "./harness/hostile-relay.ts";
+import { Siege, until } from "./harness/siege.ts";
+import { makeTreasury, type RequestView, showRequest, waitForRequest } from "./harness/world.ts";
+
+const stranger = await makeKey();
+let siege: Siege;
+/** A request that nobody decides on. */
+let other: RequestView;
+/** Pages of approvals that the agent has not confirmed, and how many prompts it took. */
+const unanswered: Page[] = [];
+let prompts = 0;
+
+beforeAll(async () => {
+  siege = await Siege.lay();
+  await siege.alice.join();
+  await makeTreasury(siege.world, ["Alice", "Bob"], 2);
+  other = await siege.propose();
+});
+afterAll(async () => await siege?.end());
+beforeEach(() => {
+  siege.relay.rule = relayAll;
+});
+
+/** Alice approves a new request on her device; the page goes on. */
+async function approveNew(): Promise<{ id: string; page: Page }> {
+  const { id } = await siege.propose();
+  const page = await siege.alice.openRequest(id);
+  await siege.alice.approve(page);
+  prompts += 1;
+  await page.getByText("Signed on your Ledger").waitFor();
+  return { id, page };
+}
+
+type Row = readonly [what: string, forge: (jws: string) => string | Promise<string>, code: string];
+const APPROVALS: readonly Row[] = [
+  [
+    "with a bit of the device's signature altered",
+    (jws) => {
+      const [, digit, rest] = /^0x(.)(.+)$/.exec(String(claimsOf(jws)["signature"])) ?? [];
+      return withClaims(jws, { signature: `0x${digit === "0" ? "1" : "0"}${rest}` });
+    },
+    "ERR_ENVELOPE_SIGNATURE",
+  ],
+  ["with a bit of the extension's signature altered", (jws) => withBit(jws, 2, 40), "ERR_ENVELOPE_SIGNATURE"],
+  [
+    "moved to another request",
+    (jws) => withClaims(jws, { request: other.id, digest: other.digest }),
+    "ERR_ENVELOPE_SIGNATURE",
+  ],
+  ["signed again by a stranger", async (jws) => await signedBy(stranger, jws), "ERR_ENVELOPE_KEY"],
+  [
+    "signed again by a stranger in her name",
+    async (jws) => await signedBy(stranger, jws, siege.wireOf("Alice").key),
+    "ERR_ENVELOPE_SIGNATURE",
+  ],
+  ["with the signature removed", withoutSignature, "ERR_ENVELOPE_MALFORMED"],
+];
+test.each(APPROVALS)("an approval %s counts for nothing", async (_what, forge, code) => {
+  const before = siege.refusals().length;
+  siege.relay.rule = async (passing) => {
+    const { frame } = passing;
+    if (frame.t !== "send" || !siege.concerns(passing, "from Alice", APPROVAL)) return [frame];
+    return [{ ...frame, id: newId(), body: await forge(frame.body) }];
+  };
+  const { id, page } = await approveNew();
+  await until(() => siege.refusals().length > before);
+  expect(siege.refusals().slice(before)).toEqual([code]);
+  expect((await siege.requireOpen(id)).records).toEqual([]);
+  expect((await siege.requireOpen(other.id)).records).toEqual([]);
+  unanswered.push(page);
+});
+
+test("an approval that comes through another member's connection counts for nothing", async () => {
+  const before = siege.refusals().length;
+  siege.relay.rule = (passing) => {
+    const { frame } = passing;
+    if (frame.t !== "send" || !siege.concerns(passing, "from Alice", APPROVAL)) return [frame];
+    siege.wireOf("Bob").pass("bridge", { ...frame, id: newId() });
+    return [];
+  };
+  const { id, page } = await approveNew();
+  await until(() => siege.refusals().length > before);
+  expect(siege.refusals().slice(before)).toEqual(["ERR_ENVELOPE_KEY"]);
+  expect((await siege.requireOpen(id)).records).toEqual([]);
+  unanswered.push(page);
+});
+
+test("an approval that is kept back is not shown as received", async () => {
+  siege.relay.rule = (passing) => (siege.concerns(passing, "from Alice", APPROVAL) ? [] : [passing.frame]);
+  const { id, page } = await approveNew();
+  expect((await siege.requireOpen(id)).records).toEqual([]);
+  unanswered.push(page);
+});
+
+test("a receipt that is kept back, or another request's in its place, is none", async () => {
+  const { id: first, page: answered } = await approveNew();
+  await answered.getByText("Received by the agent").waitFor();
+  const receipt = bodyOf(lastFrame("to Alice", RECEIPT, first)) ?? "";
+  for (const instead of [[], [receipt]]) {
+    siege.relay.rule = (passing) => {
+      const { frame } = passing;
+      if (frame.t !== "deliver" || !siege.concerns(passing, "to Alice", RECEIPT)) return [frame];
+      return instead.map((body) => ({ ...frame, body }));
+    };
+    const { id, page } = await approveNew();
+    await waitForRequest(siege.world, id, ({ records }) => records.length === 1);
+    expect(await page.getByText("Received by the agent").count()).toBe(0);
+    await siege.requireOpen(id);
+    unanswered.push(page);
+  }
+});
+
+test("whoever is not answered is told to call, and once the bridge relays again everything arrives", async () => {
+  for (const page of unanswered) await page.locator(".label", { hasText: "Not received yet" }).waitFor();
+  siege.relay.cut((wire) => siege.isAlices(wire));
+  for (const page of unanswered) {
+    await page.getByText("Received by the agent").waitFor();
+    await page.getByText("Approved by 1 of 2").waitFor();
+    await page.close();
+  }
+  expect(unanswered).toHaveLength(APPROVALS.length + 4);
+});
+
+test("the approval of one request in the place of another's counts for the one that it names", async () => {
+  const held: Frame[] = [];
+  siege.relay.rule = (passing) => {
+    if (!siege.concerns(passing, "from Alice", APPROVAL)) return [passing.frame];
+    held.push(passing.frame);
+    return held.slice(0, held.length - 1);
+  };
+  const { id: one } = await approveNew();
+  await until(() => held.length === 1);
+  const { id: two } = await approveNew();
+  await waitForRequest(siege.world, one, ({ records }) => records.length === 1);
+  expect((await siege.requireOpen(two)).records).toEqual([]);
+});
+
+test("an approval replayed counts once", async () => {
+  const before = siege.refusals().length;
+  const { id, page } = await approveNew();
+  await page.getByText("Received by the agent").waitFor();
+  const frame = lastFrame("from Alice", APPROVAL, id);
+  if (frame.t !== "send") throw new Error("not sent");
+  siege.wireOf("Alice").pass("bridge", frame);
+  siege.wireOf("Alice").pass("bridge", { ...frame, id: newId() });
+  siege.wireOf("Bob").pass("bridge", { ...frame, id: newId() });
+  await until(() => siege.refusals().length > before);
+  expect(siege.refusals().slice(before)).toEqual(["ERR_ENVELOPE_KEY"]);
+  expect((await siege.requireOpen(id)).records).toMatchObject([{ kind: "approval", person: "Alice" }]);
+  await page.getByText("Approved by 1 of 2").waitFor();
+  await page.close();
+});
+
+test("frames doubled, late and in the wrong order: each request and each approval is there once, and the HSM signs", async () => {
+  const held: Passing[] = [];
+  siege.relay.rule = (passing) => {
+    const { frame } = passing;
+    if (siege.concerns(passing, "to Alice", REQUEST)) {
+      held.push(passing);
+      return [];
+    }
+    return frame.t === "send" || frame.t === "deliver" ? [frame, frame] : [frame];
+  };
+  const first = await siege.propose();
+  const second = await siege.propose();
+  await until(() => held.length === 2);
+  for (const { wire, frame } of held.toReversed()) {
+    wire.pass("party", frame);
+    wire.pass("party", frame);
+  }
+  for (const { id } of [first, second]) {
+    const page = await siege.alice.openRequest(id);
+    await siege.alice.approve(page);
+    prompts += 1;
+    await page.getByText("Received by the agent").waitFor();
+    expect((await siege.requireOpen(id)).records).toHaveLength(1);
+    await siege.bob.approve(await siege.bob.request(id));
+    await page.getByRole("heading", { name: "Signed", exact: true }).waitFor();
+    await page.close();
+    expect((await showRequest(siege.world, id)).records).toMatchObject([{ person: "Alice" }, { person: "Bob" }]);
+  }
+});
+
+test("the device was asked once for each, and no page failed", () => {
+  expect(siege.prompts()).toBe(prompts);
+  expect(siege.alice.complaints).toEqual([]);
+});
+
+/** The last frame of a type about a request that came by. */
+function lastFrame(way: "to Alice" | "from Alice", type: { readonly typ: string }, id: string): Frame {
+  const isAbout = ({ frame }: Passing) => claimsOf(bodyOf(frame) ?? "")["request"] === id;
+  const found = siege.relay.seen.filter((one) => siege.concerns(one, way, type) && isAbout(one)).at(-1);
+  if (found === undefined) throw new Error(`no ${type.typ} about ${id} came by`);
+  return found.frame;
+}
