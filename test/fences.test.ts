@@ -163,11 +163,7 @@ const TABLE: Row[] = [
     allowsCode: ["import type { Policy } from '../hsm-agent/policy.ts';"],
     refusesCode: ["await import('../hsm-agent/policy.ts');"],
   },
-  {
-    file: "scripts/run.mjs",
-    allows: "./tasks.mjs node:fs",
-    refuses: "ws vitest ../protocol/error.ts",
-  },
+  { file: "scripts/run.mjs", allows: "./tasks.mjs node:fs", refuses: "ws vitest ../protocol/error.ts" },
   {
     file: "scripts/run.test.mjs",
     allows: "./tasks.mjs node:fs vitest",

@@ -11,8 +11,6 @@ import { type ApprovalDevice, DeviceFault, type DeviceOutcome, type TrezorModel 
 
 /** A running Suite takes the connection at once. Milliseconds. */
 const CONNECT_WITHIN = 1000;
-/** As long as the browser may be asking the person whether local programs may be reached. Milliseconds. */
-const ASKED_WITHIN = 60_000;
 /** Suite gives up a call after five minutes, without an answer; a little more for one that is on its way. Milliseconds. */
 const PATIENCE = 305_000;
 /** What every Trezor takes; a Trezor One fails beyond it with nothing on its screen. Bytes. */
@@ -135,10 +133,12 @@ interface Suite {
 
 async function openSuite(): Promise<Suite> {
   const core = new CoreInSuiteDesktop();
-  const limit = (await browserAsks()) ? ASKED_WITHIN : CONNECT_WITHIN;
   const connecting = core.init(settings());
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new DeviceFault("suite-missing", `no answer in ${limit} ms`)), limit);
+  const timer = setTimeout(
+    () => late.reject(new DeviceFault("suite-missing", "no connection in time")),
+    CONNECT_WITHIN,
+  );
   try {
     await Promise.race([connecting, late.promise]);
   } catch (error) {
@@ -185,15 +185,6 @@ async function openSuite(): Promise<Suite> {
   }
 
   return { call, close };
-}
-
-/** Whether the browser may be asking the person now; where it has no such permission it does not. */
-async function browserAsks(): Promise<boolean> {
-  try {
-    return (await navigator.permissions.query({ name: "local-network-access" as PermissionName })).state === "prompt";
-  } catch {
-    return false;
-  }
 }
 
 /**

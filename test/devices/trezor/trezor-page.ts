@@ -96,12 +96,22 @@ export class TrezorPage {
   readonly strayRequests: string[] = [];
   readonly errors: string[] = [];
   readonly sockets: string[] = [];
+  /** Pings that it sent, less the pongs that it was sent. */
+  unansweredPings = 0;
 
   private constructor(page: Page, origin: string) {
     this.page = page;
     this.origin = origin;
     page.on("pageerror", (error) => this.errors.push(error.message));
-    page.on("websocket", (socket) => this.sockets.push(socket.url()));
+    page.on("websocket", (socket) => {
+      this.sockets.push(socket.url());
+      socket.on("framesent", ({ payload }) => {
+        if (String(payload).includes('"ping"')) this.unansweredPings += 1;
+      });
+      socket.on("framereceived", ({ payload }) => {
+        if (String(payload).includes('"pong"')) this.unansweredPings -= 1;
+      });
+    });
     page.context().on("page", (other) => this.strayRequests.push(`page ${other.url()}`));
     page.context().on("request", (request) => {
       if (!request.url().startsWith(`${origin}/`)) this.strayRequests.push(request.url());
