@@ -1,12 +1,24 @@
 /**
- * Builds the Chromium extension: the service worker and four pages, to dist/extension-chromium. Not minified and without source maps,
- * so that a reviewer reads what runs; the same sources give the same bytes. The build fails where its output could run remote code.
+ * Builds the extension: the background script and the pages, to dist/extension-chromium, or with `--mode firefox` to
+ * dist/extension-firefox; they differ in the manifest and in the language level only. Not minified and without source maps, so that a
+ * reviewer reads what runs; the same sources give the same bytes. The build fails where its output could run remote code, and where
+ * it holds a package that may not be distributed.
  */
 import { readFileSync } from "node:fs";
 import { defineConfig, type Plugin } from "vite";
+import { firefoxManifest } from "./extension/manifest.ts";
+import {
+  type LicensedPackage,
+  missingTexts,
+  refusedLicences,
+  renderNotices,
+  withApacheText,
+} from "./scripts/licences.ts";
 
 const ROOT = new URL("extension/", import.meta.url).pathname;
-const COPIED = ["manifest.json", ...[16, 32, 48, 128].map((size) => `icons/${size}.png`)];
+const COPIED = [16, 32, 48, 128].map((size) => `icons/${size}.png`);
+/** What Vite's `build.license` lists, for us only: the extension ships what `notices` makes of it. */
+const LISTED = "licences.json";
 
 /** Web addresses that stand in the output, and why they may. None is ever opened: the content security policy forbids it too. */
 const ADDRESSES: readonly (readonly [RegExp, string])[] = [
@@ -16,16 +28,25 @@ const ADDRESSES: readonly (readonly [RegExp, string])[] = [
     /^http:\/\/www\.w3\.org\/(2000\/svg|1998\/Math\/MathML|1999\/xhtml|1999\/xlink)$/,
     "preact: names of XML namespaces",
   ],
+  [/^ws:\/\/127\.0\.0\.1:21335\/connect-ws$/, "Trezor's client: Trezor Suite on this computer, which the policy names"],
+  [/^https:\/\/node\.trezor\.io$/, "Trezor's client: an option of Node's sockets, which a browser's ignore"],
+  [/^https:\/\/github\.com\/trezor\/trezor-suite\//, "Trezor's client: the text of an error"],
   [/^https:\/\/(oxlib\.sh|viem\.sh|github\.com\/wevm\/viem)/, "viem: the text of its errors"],
 ];
 const DYNAMIC_CODE = /\beval\s*\(|\bnew\s+Function\s*\(|\bimport\s*\(\s*["'`]https?:|\bimportScripts\s*\(/;
 /** Only device pages may hold these; the service worker runs without a person watching. */
-const NOT_IN_WORKER = "@ledgerhq";
+const NOT_IN_WORKER = /@ledgerhq|@trezor/;
 
-function copyManifest(): Plugin {
+type Browser = "chromium" | "firefox";
+
+function copyManifest(browser: Browser): Plugin {
   return {
     name: "opencustody-copy",
     generateBundle() {
+      const manifest = readFileSync(`${ROOT}manifest.json`, "utf8");
+      const source =
+        browser === "chromium" ? manifest : `${JSON.stringify(firefoxManifest(JSON.parse(manifest)), null, 2)}\n`;
+      this.emitFile({ type: "asset", fileName: "manifest.json", source });
       for (const fileName of COPIED) {
         this.emitFile({ type: "asset", fileName, source: readFileSync(ROOT + fileName) });
       }
@@ -33,7 +54,29 @@ function copyManifest(): Plugin {
   };
 }
 
-/** Refuses remote code and unknown addresses, keeps Ledger's code out of the worker, and prints what is big. */
+/** Refuses packages that may not be distributed, and ships the licences of all others. */
+function notices(): Plugin {
+  return {
+    name: "opencustody-notices",
+    generateBundle: {
+      order: "post",
+      handler(_options, bundle) {
+        const listed = bundle[LISTED];
+        if (listed?.type !== "asset") return this.error(`Vite's build.license gave no ${LISTED}`);
+        delete bundle[LISTED];
+        const apache = readFileSync(new URL("node_modules/typescript/LICENSE", import.meta.url), "utf8");
+        const packages = withApacheText(JSON.parse(String(listed.source)) as LicensedPackage[], apache);
+        const refused = [...refusedLicences(packages), ...missingTexts(packages)];
+        if (refused.length > 0) this.error(`what is bundled may not be distributed:\n${refused.join("\n")}`);
+        const ours = readFileSync(new URL("LICENSE", import.meta.url), "utf8");
+        this.emitFile({ type: "asset", fileName: "LICENSES.md", source: renderNotices(packages, ours) });
+        this.info(`licences: ${packages.map(({ name, identifier }) => `${name} ${identifier}`).join(", ")}`);
+      },
+    },
+  };
+}
+
+/** Refuses remote code and unknown addresses, keeps the devices' code out of the worker, and prints what is big. */
 function audit(): Plugin {
   return {
     name: "opencustody-audit",
@@ -59,7 +102,7 @@ function audit(): Plugin {
         }
       }
       for (const id of modulesOf("background.js", bundle)) {
-        if (id.includes(NOT_IN_WORKER)) refused.push(`the service worker holds ${id}`);
+        if (NOT_IN_WORKER.test(id)) refused.push(`the service worker holds ${id}`);
       }
       if (refused.length > 0) this.error(`not on the list in vite.config.ts:\n${refused.join("\n")}`);
       const largest = [...modules].sort(([, a], [, b]) => b - a).slice(0, 10);
@@ -99,31 +142,35 @@ function kilobytes(bytes: number): string {
   return `${(bytes / 1000).toFixed(1)} kB`.padStart(9);
 }
 
-export default defineConfig({
-  root: ROOT,
-  publicDir: false,
-  plugins: [copyManifest(), audit()],
-  build: {
-    outDir: new URL("dist/extension-chromium", import.meta.url).pathname,
-    emptyOutDir: true,
-    target: "chrome120",
-    minify: false,
-    sourcemap: false,
-    modulePreload: false,
-    assetsInlineLimit: 0,
-    reportCompressedSize: false,
-    rolldownOptions: {
-      input: {
-        background: `${ROOT}background.ts`,
-        ...Object.fromEntries(
-          ["inbox", "approval", "pair", "enrol"].map((page) => [page, `${ROOT}pages/${page}.html`]),
-        ),
-      },
-      output: {
-        entryFileNames: (chunk) => (chunk.name === "background" ? "background.js" : "assets/[name].js"),
-        chunkFileNames: "assets/[name].js",
-        assetFileNames: "assets/[name][extname]",
+export default defineConfig(({ mode }) => {
+  const browser: Browser = mode === "firefox" ? "firefox" : "chromium";
+  return {
+    root: ROOT,
+    publicDir: false,
+    plugins: [copyManifest(browser), audit(), notices()],
+    build: {
+      outDir: new URL(`dist/extension-${browser}`, import.meta.url).pathname,
+      emptyOutDir: true,
+      target: browser === "firefox" ? "firefox142" : "chrome120",
+      minify: false,
+      sourcemap: false,
+      modulePreload: false,
+      assetsInlineLimit: 0,
+      reportCompressedSize: false,
+      license: { fileName: LISTED },
+      rolldownOptions: {
+        input: {
+          background: `${ROOT}background.ts`,
+          ...Object.fromEntries(
+            ["inbox", "approval", "pair", "enrol"].map((page) => [page, `${ROOT}pages/${page}.html`]),
+          ),
+        },
+        output: {
+          entryFileNames: (chunk) => (chunk.name === "background" ? "background.js" : "assets/[name].js"),
+          chunkFileNames: "assets/[name].js",
+          assetFileNames: "assets/[name][extname]",
+        },
       },
     },
-  },
+  };
 });

@@ -3,7 +3,7 @@
  * all listeners are registered while this file is first evaluated. It never touches a device: pages do.
  */
 import { drawAttention } from "./attention.ts";
-import { onNotificationClicked, onPoke, onWake, openPage } from "./browser.ts";
+import { onNotificationClicked, onPoke, onWake, openPage, stayAwake } from "./browser.ts";
 import { makeLink, type Ports } from "./link.ts";
 import { makeStation } from "./station.ts";
 
@@ -15,7 +15,12 @@ const ports: Ports = {
       on.message(typeof event.data === "string" ? event.data : "");
     });
     socket.addEventListener("close", () => on.closed());
-    return { send: (text) => socket.send(text), close: () => socket.close() };
+    // Among what is sent is a ping every 20 s, as long as the connection stands: so long the background script stays.
+    const send = (text: string): void => {
+      socket.send(text);
+      void stayAwake();
+    };
+    return { send, close: () => socket.close() };
   },
   now: () => Date.now(),
   random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),

@@ -8,12 +8,13 @@ vi.mock("webextension-polyfill", () => ({
     runtime: {
       id: "ours",
       getURL: (path: string) => `chrome-extension://ours/${path}`,
+      getPlatformInfo: async () => await Promise.reject(new Error("closing")),
       onMessage: { addListener: (listener: Listener) => void added.push(listener) },
       sendMessage: async () => await Promise.reject(new Error("no receiver")),
     },
   },
 }));
-const { onPoke, poke } = await import("./browser.ts");
+const { onPoke, poke, stayAwake } = await import("./browser.ts");
 
 beforeEach(() => {
   added.length = 0;
@@ -34,6 +35,7 @@ test.each(SENDERS)("%s wakes the worker or not", (_who, message, sender, times) 
   expect(wake).toHaveBeenCalledTimes(times);
 });
 
-test("a worker that cannot be reached is no fault", async () => {
+test("a worker that cannot be reached is no fault, nor a browser that is closing", async () => {
   await expect(poke()).resolves.toBeUndefined();
+  await expect(stayAwake()).resolves.toBeUndefined();
 });

@@ -37,6 +37,18 @@ export function onWake(wake: () => void): void {
   void browser.alarms.create(ALARM, { periodInMinutes: 1 });
 }
 
+/**
+ * Counts as activity. Firefox suspends a background script after 30 s without any, whatever goes over its sockets, and would be reached
+ * half of the time only; in Chromium traffic over a socket counts by itself. Never fails.
+ */
+export async function stayAwake(): Promise<void> {
+  try {
+    await browser.runtime.getPlatformInfo();
+  } catch {
+    // The browser is closing, or the extension is being updated.
+  }
+}
+
 /** Calls `opened` with the request id of a notification that was clicked. */
 export function onNotificationClicked(opened: (requestId: string) => void): void {
   browser.notifications.onClicked.addListener((id) => {

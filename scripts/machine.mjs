@@ -1,5 +1,5 @@
 /**
- * What this machine has and lacks: system programs, the way to install them, SoftHSM and a Chromium that runs.
+ * What this machine has and lacks: system programs, the way to install them, SoftHSM, and browsers that run.
  * Looks only, except `install`. Does not know npm packages: packages.mjs.
  */
 import { spawnSync } from "node:child_process";
@@ -14,10 +14,12 @@ export const SYSTEM_PACKAGES = {
   python3: ["python3"],
   softhsm: ["softhsm2"],
   chromium: ["chromium"],
+  firefox: ["firefox-esr"],
 };
 
 /** google-chrome is not among them: branded builds no longer load an unpacked extension from the command line. */
 export const CHROMIUM_NAMES = ["chromium", "chromium-browser"];
+export const FIREFOX_NAMES = ["firefox-esr", "firefox"];
 
 /** The one apt-get command for all that is missing, each package once, as arguments. */
 export function aptArguments(missing) {
@@ -76,13 +78,22 @@ export function findSoftHsm(path = process.env.PATH, modules = SOFTHSM_MODULES) 
  * @returns {{ file: string } | { broken: string } | undefined}
  */
 export function findChromium(env = process.env) {
-  const file = env.CHROMIUM || CHROMIUM_NAMES.map((name) => findProgram(name, env.PATH)).find(Boolean);
+  return findBrowser("CHROMIUM", CHROMIUM_NAMES, env);
+}
+
+/** A Firefox that answers `--version`, likewise. FIREFOX names one. */
+export function findFirefox(env = process.env) {
+  return findBrowser("FIREFOX", FIREFOX_NAMES, env);
+}
+
+function findBrowser(variable, names, env) {
+  const file = env[variable] || names.map((name) => findProgram(name, env.PATH)).find(Boolean);
   if (!file) return undefined;
   const answer = spawnSync(file, ["--version"], { env, encoding: "utf8", timeout: 60_000 });
   if (answer.status === 0) return { file };
   const said = (answer.error?.message ?? `${answer.stderr}${answer.stdout}`).trim().split("\n").at(-1);
   return {
-    broken: `${file} does not run (${said || "no answer to --version"}). On Ubuntu this is often a stub for a snap: install a Chromium that runs by itself, and name it with CHROMIUM=/path/to/chromium.`,
+    broken: `${file} does not run (${said || "no answer to --version"}). On Ubuntu this is often a stub for a snap: install one that runs by itself, and name it with ${variable}=/path/to/it.`,
   };
 }
 

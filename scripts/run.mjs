@@ -7,7 +7,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { interruption, run } from "./command.mjs";
-import { findChromium, findSoftHsm, install, missingBuildTools } from "./machine.mjs";
+import { findChromium, findFirefox, findSoftHsm, install, missingBuildTools } from "./machine.mjs";
 import { buildPkcs11, chooseNode, environment, installPackages, isReady } from "./packages.mjs";
 import { TASKS, taskNamed } from "./tasks.mjs";
 
@@ -26,6 +26,7 @@ async function main([name = "", ...args]) {
 
   const env = environment(root, node.file);
   if (task.needs.includes("chromium")) env.CHROMIUM = findChromium().file;
+  if (task.needs.includes("firefox")) env.FIREFOX = findFirefox().file;
   return runStages(task.stages(args), node.file, env);
 }
 
@@ -36,10 +37,12 @@ async function main([name = "", ...args]) {
 async function installSystem(needs, building) {
   const look = () => {
     const chromium = needs.includes("chromium") ? findChromium() : { file: "" };
+    const firefox = needs.includes("firefox") ? findFirefox() : { file: "" };
     const missing = building ? missingBuildTools() : [];
     if (needs.includes("softhsm") && findSoftHsm() === undefined) missing.push("softhsm");
     if (chromium === undefined) missing.push("chromium");
-    return { broken: chromium?.broken, missing };
+    if (firefox === undefined) missing.push("firefox");
+    return { broken: chromium?.broken ?? firefox?.broken, missing };
   };
   const refused = await install(look().missing);
   if (refused !== undefined) return refused;

@@ -7,6 +7,7 @@ import { exitStatus, onSignal } from "./command.mjs";
 import {
   aptArguments,
   findChromium,
+  findFirefox,
   findProgram,
   findSoftHsm,
   installSentence,
@@ -37,14 +38,17 @@ describe("tasks", () => {
 
   test("the whole test builds, checks, then tests", () => {
     expect(programs("test")).toEqual([
-      ["vite build"],
-      ["tsc -p .", "oxlint --type-aware --deny-warnings", "biome check ."],
+      ["vite build", "vite build --mode firefox"],
+      ["tsc -p .", "oxlint --type-aware --deny-warnings", "biome check .", "node scripts/licences.ts"],
       ["vitest run"],
     ]);
   });
 
   test("a filter leaves the check out and reaches vitest", () => {
-    expect(programs("test", ["protocol", "-t", "x"])).toEqual([["vite build"], ["vitest run protocol -t x"]]);
+    expect(programs("test", ["protocol", "-t", "x"])).toEqual([
+      ["vite build", "vite build --mode firefox"],
+      ["vitest run protocol -t x"],
+    ]);
   });
 
   test("every script of package.json names a task, and every task has a script", () => {
@@ -150,6 +154,15 @@ describe("system programs", () => {
     });
     const whole = plant("other", "echo Chromium 1");
     expect(findChromium({ PATH: folder, CHROMIUM: whole })).toEqual({ file: whole });
+  });
+
+  test("Firefox is looked for under both of its names", () => {
+    expect(findFirefox({ PATH: folder })).toBeUndefined();
+    const stub = plant("firefox", "exit 1");
+    expect(findFirefox({ PATH: folder })).toMatchObject({ broken: expect.stringContaining("FIREFOX=") });
+    expect(findFirefox({ PATH: folder, FIREFOX: stub })).toHaveProperty("broken");
+    const esr = plant("firefox-esr", "echo Mozilla Firefox 153");
+    expect(findFirefox({ PATH: folder })).toEqual({ file: esr });
   });
 });
 

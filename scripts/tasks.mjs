@@ -3,10 +3,17 @@
  *
  * @typedef {{ program: string, args: string[] }} Command  `program` is "node" or a file of node_modules/.bin
  * @typedef {{ name: string, commands: Command[] }} Stage  all commands of a stage run; one that fails ends the task after it
- * @typedef {{ needs: ("softhsm" | "chromium")[], stages: (args: string[]) => Stage[] }} Task
+ * @typedef {{ needs: ("softhsm" | "chromium" | "firefox")[], stages: (args: string[]) => Stage[] }} Task
  */
 
-const build = (args = []) => ({ name: "build", commands: [{ program: "vite", args: ["build", ...args] }] });
+/** The extension for Chromium and the one for Firefox. */
+const build = (args = []) => ({
+  name: "build",
+  commands: [
+    { program: "vite", args: ["build", ...args] },
+    { program: "vite", args: ["build", "--mode", "firefox", ...args] },
+  ],
+});
 
 const check = () => ({
   name: "check",
@@ -14,6 +21,7 @@ const check = () => ({
     { program: "tsc", args: ["-p", "."] },
     { program: "oxlint", args: ["--type-aware", "--deny-warnings"] },
     { program: "biome", args: ["check", "."] },
+    { program: "node", args: ["scripts/licences.ts"] },
   ],
 });
 
@@ -29,7 +37,7 @@ const test = (args) => [
 /** @type {Readonly<Record<string, Task>>} */
 export const TASKS = {
   demo: { needs: ["softhsm", "chromium"], stages: (args) => [program("test/demo.ts", args)] },
-  test: { needs: ["softhsm", "chromium"], stages: test },
+  test: { needs: ["softhsm", "chromium", "firefox"], stages: test },
   check: { needs: [], stages: () => [check()] },
   build: { needs: [], stages: (args) => [build(args)] },
   format: {

@@ -1,6 +1,6 @@
 /**
  * Whatever is killed whenever, nothing is lost and nothing counts twice: the extension's service worker, its pages, the whole
- * browser, the bridge and the agent, over real parts. Each ends where it would have ended. Design, section 2, invariant 4.
+ * browser, the bridge and the agent, over real parts. Each ends where it would have ended.
  */
 import { readlinkSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";

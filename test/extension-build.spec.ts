@@ -1,6 +1,6 @@
 /**
  * The extension as it is built: what it may do, what is in it, that the same sources give the same bytes, and, in Chromium, that it
- * connects to the paired bridge and nowhere else. Builds into temporary folders of its own. Design, section 8.
+ * connects to the paired bridge and nowhere else. Builds into temporary folders of its own.
  */
 
 import { once } from "node:events";

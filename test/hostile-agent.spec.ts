@@ -1,6 +1,6 @@
 /**
  * An agent that lies, under the very HSM identity that was pinned: every request is well signed, and its words are not what its bytes
- * do. The extension decodes the bytes itself and refuses before the device is asked. Design, section 2, invariant 2.
+ * do. The extension decodes the bytes itself and refuses before the device is asked.
  */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";

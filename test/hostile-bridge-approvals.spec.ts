@@ -1,7 +1,7 @@
 /**
  * A bridge that was taken over, and what a person sends: approvals altered, moved, replayed, sent as somebody else's, receipts kept
  * back, frames doubled, turned round and late. Each counts at most once and for what was on the device, and the person is told what has
- * not arrived. Design, section 2.
+ * not arrived.
  */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";

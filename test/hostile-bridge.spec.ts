@@ -1,6 +1,6 @@
 /**
  * A bridge that was taken over, between everybody: a real relay that lets logins through and alters what passes to a person.
- * Nothing of it is believed, the device is not asked, and the person is told. Design, section 2. What it does to approvals is in
+ * Nothing of it is believed, the device is not asked, and the person is told. What it does to approvals is in
  * hostile-bridge-approvals.spec.ts.
  */
 import type { Page } from "playwright-core";

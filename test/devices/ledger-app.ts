@@ -1,7 +1,7 @@
 /**
  * A simulated Ledger with its Ethereum app, at the level of APDUs, screens and gestures. Status words, screens and signatures are
  * those of vectors/; what is not measured says so where it stands. It has a key of its own, and signs only the bytes from which the
- * screens of the accepted review were made. It does not frame USB packets (hid.ts, usb.ts). Design, section 9.
+ * screens of the accepted review were made. It does not frame USB packets (hid.ts, usb.ts).
  */
 
 import { type Apdu, answer, counted, parseApdu, Refusal, STATUS } from "./apdu.ts";

@@ -1,7 +1,7 @@
 /**
  * What a device's screen holds: labels at places, as a person sees and touches them. Knows neither what is reviewed nor
  * how text is broken into lines (layout.ts). Places are close to the real ones, not exact to the pixel: what the
- * recordings back is the text and its order. Design, section 9.
+ * recordings back is the text and its order.
  */
 
 /** The models that recordings or measured fonts exist for. */

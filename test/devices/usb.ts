@@ -1,6 +1,6 @@
 /**
  * A USB bus with simulated (or emulated) Ledgers, and how it gets behind `navigator.usb` of a browser's pages. Reaches pages, extension
- * pages included, not service workers. Shipped code runs unmodified against it. Design, section 9.
+ * pages included, not service workers. Shipped code runs unmodified against it.
  */
 
 import type { BrowserContext } from "playwright-core";

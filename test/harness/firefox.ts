@@ -57,8 +57,9 @@ export class FirefoxApprover {
     const ports = await PortMap.open(
       new Map([[BRIDGE_PORT, world.port], ...(suite === undefined ? [] : [[SUITE_PORT, suite] as const])]),
     );
+    let browser: Browser | undefined;
     try {
-      const browser = await puppeteer.launch({
+      browser = await puppeteer.launch({
         browser: "firefox",
         executablePath: firefoxPath(),
         headless: true,
@@ -81,6 +82,7 @@ export class FirefoxApprover {
       if (installed !== EXTENSION_ID) throw new Error(`installed as ${installed}`);
       return new FirefoxApprover(name, browser, ports);
     } catch (error) {
+      await browser?.close();
       await ports.close();
       throw error;
     }

@@ -1,7 +1,7 @@
 /**
  * A simulated Trezor Suite: the WebSocket at /connect-ws that a wallet program reaches on 127.0.0.1, with a simulated Trezor behind it.
  * Its frames are the recorded ones (handshake before calls, ids as decimal strings, failures by code); that a call before the handshake
- * is dropped, that a cancel is not answered itself, and that a closed socket ends its calls is read in Suite's source. Design, section 9.
+ * is dropped, that a cancel is not answered itself, and that a closed socket ends its calls is read in Suite's source.
  */
 
 import { once } from "node:events";

@@ -1,6 +1,6 @@
 /**
  * A simulated Trezor, as Suite drives it: one question at a time on its screen, a key of its own, and a signature over the bytes whose
- * pages were shown and accepted, nothing else. It speaks no USB: that is Suite's side of it. Design, section 9.
+ * pages were shown and accepted, nothing else. It speaks no USB: that is Suite's side of it.
  */
 
 import { Wallet } from "../wallet.ts";
