@@ -185,6 +185,12 @@ describe("signals", () => {
     symlinkSync(join(process.cwd(), "package-lock.json"), join(root, "package-lock.json"));
     spawnSync("cp", ["-r", "scripts", root]);
     writeFileSync(join(root, "test", "bench.ts"), script);
+    // The build before it makes nothing and says nothing.
+    writeFileSync(join(root, "empty.js"), "");
+    writeFileSync(
+      join(root, "vite.config.js"),
+      'export default { logLevel: "silent", build: { write: false, lib: { entry: "empty.js", formats: ["es"] } } };',
+    );
     return root;
   }
 

@@ -36,7 +36,7 @@ const test = (args) => [
 
 /** @type {Readonly<Record<string, Task>>} */
 export const TASKS = {
-  demo: { needs: ["softhsm", "chromium"], stages: (args) => [program("test/demo.ts", args)] },
+  demo: { needs: ["softhsm", "chromium"], stages: (args) => [build(), program("test/demo.ts", args)] },
   test: { needs: ["softhsm", "chromium", "firefox"], stages: test },
   check: { needs: [], stages: () => [check()] },
   build: { needs: [], stages: (args) => [build(args)] },
@@ -44,7 +44,8 @@ export const TASKS = {
     needs: [],
     stages: () => [{ name: "format", commands: [{ program: "biome", args: ["check", "--write", "."] }] }],
   },
-  bench: { needs: ["softhsm"], stages: (args) => [program("test/bench.ts", args)] },
+  pictures: { needs: ["softhsm", "chromium"], stages: (args) => [build(), program("test/pictures.ts", args)] },
+  bench: { needs: ["softhsm", "chromium"], stages: (args) => [build(), program("test/bench.ts", args)] },
 };
 
 /** The task of that name; `undefined` for a name that is not in the table (never one that an object inherits). */
