@@ -23,12 +23,13 @@ import {
   type Mine,
   onStoreChange,
   SELF,
+  type StoredDevice,
   type StoredRequest,
   transact,
 } from "./store.ts";
 import { isOpen, standing } from "./waiting.ts";
 
-export { signWithDevice } from "./signing.ts";
+export { enrolledOn, signWithDevice } from "./signing.ts";
 export { loadDevices, loadLink, loadNotices, loadPairing, loadRequest, loadRequests } from "./store.ts";
 
 /** An enrolment or a pairing waits this long for the agent. Seconds. */
@@ -107,6 +108,33 @@ export async function enrol(device: {
   await poke();
 }
 
+/**
+ * Names a device of this person, in this browser only: 1 to 24 characters of A-Z a-z 0-9 . _ - and single spaces between them; an
+ * empty label takes the name away. @throws Fault ERR_STATE
+ */
+export async function renameDevice(address: string, label: string): Promise<void> {
+  const name = label.trim();
+  if (name !== "" && (name.length > 24 || !/^[A-Za-z0-9._-]+( [A-Za-z0-9._-]+)*$/.test(name))) {
+    throw new Fault("ERR_STATE", "A name has 1 to 24 letters, digits, dots, dashes or spaces between them.");
+  }
+  await transact(async (records) => {
+    const known = await records.get("devices", address);
+    if (known === undefined) throw new Fault("ERR_STATE", "This device is not in the list any more.");
+    const { label: _before, ...rest } = known;
+    records.put("devices", address, name === "" ? rest : { ...rest, label: name });
+  });
+}
+
+/** Keeps what a device said that is not known here, for a report to the operator. Equal ones are counted. */
+export async function keepForReport(vendor: Vendor, detail: string): Promise<void> {
+  const key = `device: ${vendor} ${detail}`;
+  await transact(async (records) => {
+    const before = await records.get("notices", key);
+    const message = `A ${vendor} answered in a way that is not known here.`;
+    records.put("notices", key, { code: key, message, count: (before?.count ?? 0) + 1, at: clock() });
+  });
+}
+
 /** Sends what the device signed, after everything has been checked once more. @throws Fault of checkRequest; ERR_APPROVAL_*, ERR_REQUEST_* */
 export async function approve(requestId: string, signed: { address: string; signature: string }): Promise<void> {
   const { signer, trust } = await ourselves();
@@ -122,7 +150,7 @@ export async function approve(requestId: string, signed: { address: string; sign
   }
   const claims = claimsFor(signer, trust.hsm, trust.now, payload.exp - trust.now);
   const jws = await signEnvelope(APPROVAL, { ...claims, request: requestId, digest, ...signed }, signer);
-  await record(requestId, { kind: "approval", jws, ...claims });
+  await record(requestId, { kind: "approval", jws, ...claims }, device);
 }
 
 /** Ends the request, for everybody. Needs no device. @throws Fault ERR_REQUEST_* */
@@ -169,13 +197,17 @@ export function watch(onChange: () => void): () => void {
 async function record(
   requestId: string,
   message: { kind: Mine["kind"]; jti: string; jws: string; iat: number; exp: number },
+  device?: StoredDevice,
 ): Promise<void> {
   const { kind, jti, jws, iat, exp } = message;
   await transact(async (records) => {
     const request = await records.get("requests", requestId);
     if (request === undefined) throw unknownRequest();
     refuseDecision(request, kind);
-    const mine: Mine = { kind, jti, at: iat, received: false, refusal: null };
+    const vendor = device === undefined ? {} : { vendor: device.vendor };
+    const mine: Mine = { kind, jti, ...vendor, at: iat, received: false, refusal: null };
+    const used = device === undefined ? undefined : await records.get("devices", device.address);
+    if (used !== undefined) records.put("devices", used.address, { ...used, usedAt: iat });
     records.put("requests", requestId, { ...request, mine: [...request.mine, mine] });
     records.put("outbox", jti, { jti, kind, jws, exp, about: requestId });
   });

@@ -27,10 +27,10 @@ export async function mergeDevices(records: Records, listed: readonly DeviceReco
   }
   for (const { address, vendor, model, state } of listed) {
     const known = await records.get("devices", address);
-    const ledger = known?.model ?? MODELS.find((one) => one === model);
+    const shown = known?.model ?? MODELS.find((one) => one === model);
     // A model that this version does not know cannot be asked to sign here.
-    if (ledger === undefined) continue;
+    if (shown === undefined) continue;
     const path = known?.path ?? APPROVAL_PATH;
-    records.put("devices", address, { address, vendor, model: ledger, path, state, problem: null });
+    records.put("devices", address, { ...known, address, vendor, model: shown, path, state, problem: null });
   }
 }

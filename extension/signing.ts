@@ -30,8 +30,8 @@ export async function signWithDevice(
   return { address, signature };
 }
 
-/** The enrolled address of this person that the connected device holds. */
-async function enrolledOn(device: ApprovalDevice): Promise<{ path: string; address: string }> {
+/** The enrolled address of this person that the connected device holds. Nothing is shown on it. @throws DeviceFault "wrong-device"; Fault */
+export async function enrolledOn(device: ApprovalDevice): Promise<{ path: string; address: string }> {
   const enrolled = (await loadDevices()).filter((one) => one.state === "enrolled" && one.vendor === device.vendor);
   if (enrolled.length === 0) {
     throw new Fault("ERR_APPROVAL_DEVICE", "No device of yours is enrolled yet; enrol one, and have it confirmed.");

@@ -41,12 +41,18 @@ export interface StoredDevice {
   /** `sent`: not yet answered; `pending`: received, waiting for an operator's confirmation. */
   readonly state: "sent" | "pending" | "enrolled" | "refused";
   readonly problem: Problem | null;
+  /** What this person calls it, in this browser only. */
+  readonly label?: string;
+  /** When an approval was last signed with it here, in seconds. */
+  readonly usedAt?: number;
 }
 
 /** A decision of this person about a request. */
 export interface Mine {
   readonly kind: "approval" | "rejection" | "withdrawal";
   readonly jti: string;
+  /** Of an approval: the vendor of the device that signed. Absent in records of an earlier version. */
+  readonly vendor?: Vendor;
   /** Seconds. */
   readonly at: number;
   /** Named in a verified receipt. */

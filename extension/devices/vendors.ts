@@ -1,9 +1,9 @@
 /**
  * The vendors' devices by name: how each is connected for a person who pressed a button, and how it is looked at when nobody did.
- * A new vendor is one file beside ledger.ts and one line of each table here. README.md, "Devices". It never asks anything on a device.
+ * A new vendor is one file beside ledger.ts and one line in each place here. README.md, "Devices". It never asks anything on a device.
  */
 import type { Vendor } from "../../protocol/vendor.ts";
-import { type ApprovalDevice, DeviceFault, type DeviceOutcome } from "./device.ts";
+import { type ApprovalDevice, DeviceFault } from "./device.ts";
 import { connectLedger } from "./ledger.ts";
 import { suiteAnswers } from "./suite.ts";
 import { connectTrezor } from "./trezor.ts";
@@ -26,28 +26,6 @@ async function connectPermitted(): Promise<ApprovalDevice> {
     if (permitted) throw error;
     return await connectLedger({ choose: true });
   }
-}
-
-/** Outcomes that may pass without a click here, and that a look can see pass. */
-const PASSING: Record<Vendor, ReadonlySet<DeviceOutcome>> = {
-  Ledger: new Set<DeviceOutcome>([
-    "not-connected",
-    "no-permission",
-    "in-use",
-    "locked",
-    "dashboard",
-    "wrong-app",
-    "app-too-old",
-    "wrong-device",
-    "unplugged",
-    "busy",
-  ]),
-  // Asking Suite about its device may raise Suite's window over this page: only whether Suite runs is looked at.
-  Trezor: new Set<DeviceOutcome>(["suite-missing", "busy"]),
-};
-
-export function mayPass(vendor: Vendor, outcome: DeviceOutcome): boolean {
-  return PASSING[vendor].has(outcome);
 }
 
 /** How long between two looks. Milliseconds. */

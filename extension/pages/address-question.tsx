@@ -1,11 +1,13 @@
 /** Two empty boxes among ten: what the person reads on the device and types. The other eight stay empty: the page prints nothing. */
 import { useState } from "preact/hooks";
+import type { Vendor } from "../../protocol/vendor.ts";
 import type { DeviceModel } from "../devices/device.ts";
 import { answerOf, type Challenge, challengeOf, GROUPS, placeWords, typedGroup } from "./challenge.ts";
 import { modelName } from "./wording.ts";
 
 interface Props {
   readonly address: string;
+  readonly vendor: Vendor;
   readonly model: DeviceModel;
   /** The device still shows the address. */
   readonly asked: boolean;
@@ -17,7 +19,7 @@ function newChallenge(): Challenge {
   return challengeOf(crypto.getRandomValues(new Uint8Array(64)));
 }
 
-export function AddressQuestion({ address, model, asked, onShow, onMatch }: Props) {
+export function AddressQuestion({ address, vendor, model, asked, onShow, onMatch }: Props) {
   const [challenge, setChallenge] = useState(newChallenge);
   const [typed, setTyped] = useState<[string, string]>(["", ""]);
   const [wrong, setWrong] = useState("");
@@ -32,7 +34,9 @@ export function AddressQuestion({ address, model, asked, onShow, onMatch }: Prop
     if (answer === "differs") {
       const left = challenge.left - 1;
       setChallenge({ ...challenge, left });
-      setWrong(`That is not what your Ledger shows there. Count again: ${left} ${left === 1 ? "try" : "tries"} left.`);
+      setWrong(
+        `That is not what your ${vendor} shows there. Count again: ${left} ${left === 1 ? "try" : "tries"} left.`,
+      );
     } else {
       setChallenge(newChallenge());
       setWrong("Three answers did not match. Start again: the places are new. If it stays so, call your operator.");
@@ -44,7 +48,7 @@ export function AddressQuestion({ address, model, asked, onShow, onMatch }: Prop
     <form class="question" onSubmit={submit}>
       <h2>Read the address on your {modelName(model)}</h2>
       <p>
-        Your Ledger shows an address. Type {placeWords(first)} and {placeWords(second)} of it, counted after{" "}
+        Your {vendor} shows an address. Type {placeWords(first)} and {placeWords(second)} of it, counted after{" "}
         <code>0x</code>. Capitals do not matter. This page does not show the address: what counts is your device's
         screen.
       </p>
@@ -93,7 +97,7 @@ export function AddressQuestion({ address, model, asked, onShow, onMatch }: Prop
         </button>
       </div>
       <p class="muted" role="status">
-        {asked ? "Your Ledger shows the address now. You can approve it there when you have read it." : ""}
+        {asked ? `Your ${vendor} shows the address now. You can approve it there when you have read it.` : ""}
       </p>
     </form>
   );

@@ -1,68 +1,139 @@
 /** The one primary button and what the screen says while the device asks. The order of events is confirming.ts's. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { approve, withdraw } from "../actions.ts";
+import type { StoredDevice } from "../store.ts";
+import { deviceName } from "./choosing.ts";
 import { type Confirmation, createConfirmation, type Stage } from "./confirming.ts";
 import { Fours } from "./fours.tsx";
-import { explain, signOnLedger } from "./sign-on-ledger.ts";
+import { Glyph } from "./glyph.tsx";
+import { watched } from "./passing.ts";
+import { patience } from "./patience.ts";
+import { explain, signOnDevice } from "./sign-on-device.ts";
 import { StopBox } from "./stop.tsx";
+import { useWatch } from "./watching.ts";
 import { groupAmount } from "./wording.ts";
 
 /** A confirmation of one request that lives as long as its page, whatever is drawn meanwhile. */
 export function useConfirmation(requestId: string): { confirmation: Confirmation; stage: Stage } {
   const [stage, setStage] = useState<Stage>({ at: "ready" });
+  const wrong = useRef(false);
   const confirmation = useMemo(
     () =>
       createConfirmation(
         {
-          sign: async (onAsk) => await signOnLedger(requestId, onAsk),
+          sign: async (vendor, onAsk, signal) =>
+            await signOnDevice(requestId, { vendor, choose: await severalLedgers(wrong.current), onAsk, signal }),
           approve: async (signed) => await approve(requestId, signed),
           withdraw: async () => await withdraw(requestId),
           explain,
+          patience,
         },
-        setStage,
+        (next) => {
+          if (next.at === "stopped") wrong.current = next.stop.code === "wrong-device";
+          setStage(next);
+        },
       ),
     [requestId],
   );
+  useWatch(stage, confirmation);
   return { confirmation, stage };
+}
+
+/** After the wrong one, and where more than one is permitted, the person picks again in the browser's list. */
+async function severalLedgers(wrong: boolean): Promise<boolean> {
+  return wrong && "usb" in navigator && (await navigator.usb.getDevices()).length > 1;
 }
 
 interface Props {
   readonly confirmation: Confirmation;
   readonly stage: Stage;
   readonly effect: { readonly amount: string; readonly asset: string; readonly to: string };
+  /** The one that is asked. */
+  readonly device: StoredDevice;
+  /** This person's others that could be asked instead. */
+  readonly others: readonly StoredDevice[];
+  readonly onChoose: (device: StoredDevice) => void;
 }
 
-export function Confirm({ confirmation, stage, effect }: Props) {
-  if (stage.at === "asking") return <Asking confirmation={confirmation} effect={effect} />;
-  const busy = stage.at === "connecting" || stage.at === "keeping";
+export function Confirm({ confirmation, stage, effect, device, others, onChoose }: Props) {
+  const button = useRef<HTMLButtonElement>(null);
+  if (stage.at === "asking") {
+    return <Asking confirmation={confirmation} effect={effect} vendor={stage.device.vendor} />;
+  }
+  const overdue = stage.at === "overdue";
+  const busy = overdue || stage.at === "connecting" || stage.at === "keeping";
   return (
     <div class="confirm">
-      <button type="button" class="primary" disabled={busy} onClick={() => void confirmation.start()}>
-        Confirm on Ledger
+      <button
+        ref={button}
+        type="button"
+        class="primary"
+        disabled={busy}
+        onClick={() => void confirmation.start(device.vendor)}
+      >
+        Confirm on {device.vendor}
       </button>
       <p class="muted" role="status">
-        {busyWords(stage)}
+        {busyWords(stage, device)}
+      </p>
+      {overdue && (
+        <button type="button" onClick={() => void confirmation.cancel()}>
+          Cancel
+        </button>
+      )}
+      {!busy &&
+        others.map((other) => (
+          <button
+            key={other.address}
+            type="button"
+            class="quiet small"
+            onClick={() => {
+              onChoose(other);
+              // The button that was pressed is now another device's.
+              button.current?.focus();
+            }}
+          >
+            Use another device: {deviceName(other)}
+          </button>
+        ))}
+    </div>
+  );
+}
+
+/** Why it did not come to a signature, and what to do; or that the device is ready now. The request is still there. */
+export function Stopped({ stage }: { stage: Stage }) {
+  if (stage.at === "stopped" || stage.at === "overdue")
+    return <StopBox stop={stage.stop} noticed={watched(stage) !== null && stage.stop.code !== "busy"} />;
+  if (stage.at !== "ready" || stage.after === undefined) return null;
+  return (
+    <div class="box note stop" role="status">
+      <Glyph vendor={stage.after} />
+      <p>
+        <strong>Ready: press Confirm on {stage.after}.</strong>
       </p>
     </div>
   );
 }
 
-/** Why it did not come to a signature, and what to do. The request is still there. */
-export function Stopped({ stage }: { stage: Stage }) {
-  if (stage.at !== "stopped") return null;
-  return <StopBox stop={stage.stop} />;
-}
-
-function busyWords(stage: Stage): string {
-  if (stage.at === "connecting") return "Connecting to your Ledger…";
+function busyWords(stage: Stage, { vendor, label, model }: StoredDevice): string {
+  if (stage.at === "connecting") return `Connecting to your ${stage.vendor}…`;
   if (stage.at === "keeping") return "Signed. Keeping your approval…";
-  return "Unlock your Ledger and open its Ethereum app.";
+  if (stage.at === "overdue")
+    return `Your ${stage.device.vendor} still has the question; what you answer there counts.`;
+  const which = label === undefined ? `your ${vendor}` : deviceName({ label, model });
+  return vendor === "Ledger"
+    ? `Unlock ${which} and open its Ethereum app.`
+    : `Start Trezor Suite, and connect ${which} there.`;
 }
 
 /** Cancel is final for this person: the second half of a double click must not reach it. Milliseconds. */
 const SETTLE = 800;
 
-function Asking({ confirmation, effect }: Omit<Props, "stage">) {
+function Asking({
+  confirmation,
+  effect,
+  vendor,
+}: Pick<Props, "confirmation" | "effect"> & Pick<StoredDevice, "vendor">) {
   const box = useRef<HTMLDivElement>(null);
   const [settled, setSettled] = useState(false);
   useEffect(() => {
@@ -73,7 +144,7 @@ function Asking({ confirmation, effect }: Omit<Props, "stage">) {
   }, []);
   return (
     <div class="asking" ref={box} tabIndex={-1} role="group" aria-labelledby="asking-title">
-      <h2 id="asking-title">Your Ledger asks you now</h2>
+      <h2 id="asking-title">Your {vendor} asks you now</h2>
       <p role="alert">Read it on the device, and sign only if it shows exactly this:</p>
       <ul class="compare">
         <li>
@@ -86,6 +157,7 @@ function Asking({ confirmation, effect }: Omit<Props, "stage">) {
           <span>Destination</span> <Fours text={effect.to} ends />
         </li>
       </ul>
+      {vendor === "Trezor" && <p class="muted">Trezor Suite may ask first, in its own window: allow it there.</p>}
       <button type="button" disabled={!settled} onClick={() => void confirmation.cancel()}>
         Cancel
       </button>
@@ -99,13 +171,20 @@ export function Withdrawn({ stage }: { stage: Stage }) {
   if (stage.at !== "withdrawn") return null;
   return (
     <div class="box warning" role="alert">
-      <p>{WITHDRAWN[stage.device]}</p>
+      <p>{withdrawnWords(stage)}</p>
     </div>
   );
 }
 
-const WITHDRAWN = {
-  asking: "Cancelled here. Also reject it on the device: your Ledger still shows it, and only you can end that.",
-  declined: "Cancelled here, and the prompt on your Ledger is over. Nothing was signed.",
-  signed: "Cancelled here. Your Ledger signed afterwards: that signature was thrown away and not sent.",
-};
+function withdrawnWords({ vendor, device }: Extract<Stage, { at: "withdrawn" }>): string {
+  switch (device) {
+    case "asking":
+      return vendor === "Ledger"
+        ? "Cancelled here. Also reject it on the device: your Ledger still shows it, and only you can end that."
+        : "Cancelled here. Your Trezor is told to stop asking.";
+    case "declined":
+      return `Cancelled here, and the prompt on your ${vendor} is over. Nothing was signed.`;
+    case "signed":
+      return `Cancelled here. Your ${vendor} signed afterwards: that signature was thrown away and not sent.`;
+  }
+}

@@ -2,24 +2,26 @@
  * Pictures of the pages in which the reader's own device shows the statement, amount and destination marked, for comparing by
  * eye. Where pages are not measured for a model, it says so. The pages are computed in devices/screens.ts.
  */
+import type { Vendor } from "../../protocol/vendor.ts";
 import type { DeviceModel } from "../devices/device.ts";
 import { type Page, screensOf } from "../devices/screens.ts";
 import { type MarkedRange, markLines, type Piece, rangesOf } from "./marking.ts";
 import { modelName } from "./wording.ts";
 
 interface Props {
+  readonly vendor: Vendor;
   readonly model: DeviceModel;
-  /** Of the Ethereum app; null before the device is connected. */
+  /** Of the Ethereum app or of a Trezor's firmware; null before the device is connected. */
   readonly appVersion: string | null;
   readonly statement: string;
   readonly words: { readonly amount: string; readonly asset: string; readonly to: string };
 }
 
-/** The newest version whose pages are measured: what is drawn until a device is connected. */
-const MEASURED_VERSION = "1.22.0";
+/** The versions whose pages are measured, of the Ethereum app and of the firmware: what is drawn until a device is connected. */
+const MEASURED_VERSION: Record<Vendor, string> = { Ledger: "1.22.0", Trezor: "1.14.2" };
 
-export function DeviceScreens({ model, appVersion, statement, words }: Props) {
-  const screens = screensOf(model, appVersion ?? MEASURED_VERSION, statement);
+export function DeviceScreens({ vendor, model, appVersion, statement, words }: Props) {
+  const screens = screensOf(model, appVersion ?? MEASURED_VERSION[vendor], statement);
   const name = modelName(model);
   if (screens === null) {
     return (
@@ -50,7 +52,7 @@ export function DeviceScreens({ model, appVersion, statement, words }: Props) {
       </p>
       {!screens.exact && (
         <p class="muted">
-          These pages are approximate: this model or app version may break lines elsewhere. The text is the same.
+          These pages are approximate: this model or version may break lines and pages elsewhere. The text is the same.
         </p>
       )}
     </div>
@@ -72,7 +74,7 @@ interface StripProps {
 }
 
 function Strip({ pages, model, label, folded }: StripProps) {
-  const shape = model === "flex" || model === "stax" ? "ink" : "oled";
+  const shape = shapeOf(model);
   return (
     <ol class={`strip ${shape}`} aria-label={label}>
       {pages.map((page, at) => (
@@ -90,6 +92,25 @@ function Strip({ pages, model, label, folded }: StripProps) {
       ))}
     </ol>
   );
+}
+
+/** How the pictures look: a Nano's two lines, a large page, or the four lines of 18 characters of a Trezor One. */
+function shapeOf(model: DeviceModel): "oled" | "ink" | "grid" {
+  switch (model) {
+    case "flex":
+    case "stax":
+      return "ink";
+    case "nano-s":
+    case "nano-s-plus":
+    case "nano-x":
+      return "oled";
+    case "trezor-one":
+    case "trezor-t":
+    case "trezor-safe-3":
+    case "trezor-safe-5":
+    case "trezor-safe-7":
+      return "grid";
+  }
 }
 
 function markOf({ text, mark }: Piece, key: number) {

@@ -1,14 +1,17 @@
-/** This person's devices, and a button that has one show its address again: the page never prints it. */
-import { useState } from "preact/hooks";
+/** This person's devices: their names, and a button that has one show its address again. The page never prints an address. */
+import { useRef, useState } from "preact/hooks";
+import type { Vendor } from "../../protocol/vendor.ts";
+import { renameDevice } from "../actions.ts";
 import { DeviceFault } from "../devices/device.ts";
+import { canReach } from "../devices/support.ts";
 import type { StoredDevice } from "../store.ts";
 import { deviceSentence } from "./arrange.ts";
+import { deviceName } from "./choosing.ts";
 import type { Stop } from "./confirming.ts";
 import { Icon } from "./icon.tsx";
 import { ProblemBox } from "./problem.tsx";
-import { explain, withLedger } from "./sign-on-ledger.ts";
+import { explain, withConnected } from "./sign-on-device.ts";
 import { StopBox } from "./stop.tsx";
-import { modelName } from "./wording.ts";
 
 export function Devices({ devices }: { devices: readonly StoredDevice[] }) {
   return (
@@ -19,10 +22,12 @@ export function Devices({ devices }: { devices: readonly StoredDevice[] }) {
           <li key={device.address} class={device.state}>
             <Icon name={device.state === "enrolled" ? "check" : device.state === "refused" ? "warning" : "ring"} />
             <div>
-              <strong>{modelName(device.model)}</strong>
+              <strong>{deviceName(device)}</strong>
               <p role="status">{deviceSentence(device)}</p>
-              {(device.state === "sent" || device.state === "pending") && <ShowAddress device={device} />}
+              <p class="muted">{device.vendor} (as stated when enrolled)</p>
               {device.problem !== null && <ProblemBox problem={device.problem} tone="warning" />}
+              <ShowAddress device={device} />
+              <Rename device={device} />
             </div>
           </li>
         ))}
@@ -32,52 +37,99 @@ export function Devices({ devices }: { devices: readonly StoredDevice[] }) {
 }
 
 function ShowAddress({ device }: { device: StoredDevice }) {
+  const { vendor, address, path } = device;
   const [busy, setBusy] = useState(false);
   const [stop, setStop] = useState<Stop | null>(null);
+  if (!canReach(vendor)) return null;
   const show = async (): Promise<void> => {
     setBusy(true);
     setStop(null);
     try {
-      await withLedger(async (ledger) => {
-        const held = await ledger.address(device.path, { show: false });
-        if (held !== device.address) throw new DeviceFault("wrong-device");
-        await ledger.address(device.path, { show: true });
+      await withConnected({ vendor, use: "showing an address" }, async (connected) => {
+        const held = await connected.address(path, { show: false });
+        if (held !== address) throw new DeviceFault("wrong-device");
+        await connected.address(path, { show: true });
       });
     } catch (error) {
-      setStop(explainAddress(error));
+      setStop(explainAddress(error, vendor));
     } finally {
       setBusy(false);
     }
   };
+  const reading =
+    device.state === "enrolled"
+      ? `Read the address on your ${vendor}'s screen, then approve it there.`
+      : `Read the whole address to your operator from your ${vendor}'s screen, then approve it there.`;
   return (
     <>
       <button type="button" disabled={busy} onClick={() => void show()}>
         Show its address on the device
       </button>
       <p class="muted" role="status">
-        {busy ? "Read the whole address to your operator from your Ledger's screen, then approve it there." : ""}
+        {busy ? reading : ""}
       </p>
       {stop !== null && <StopBox stop={stop} />}
     </>
   );
 }
 
+function Rename({ device }: { device: StoredDevice }) {
+  const [open, setOpen] = useState(false);
+  const [problem, setProblem] = useState("");
+  const input = useRef<HTMLInputElement>(null);
+  const save = (event: Event): void => {
+    event.preventDefault();
+    renameDevice(device.address, input.current?.value ?? "").then(
+      () => setOpen(false),
+      (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
+    );
+  };
+  const toggle = (): void => {
+    setProblem("");
+    setOpen(!open);
+  };
+  return (
+    <>
+      <button type="button" class="quiet small" aria-expanded={open} onClick={toggle}>
+        Rename {deviceName(device)}
+      </button>
+      {open && (
+        <form class="rename" onSubmit={save}>
+          <label>
+            Its name in this browser{" "}
+            <input ref={input} type="text" maxLength={24} autocomplete="off" defaultValue={device.label ?? ""} />
+          </label>
+          <button type="submit">Save</button>
+          <p class="field-problem" role="alert">
+            {problem}
+          </p>
+        </form>
+      )}
+    </>
+  );
+}
+
 /** Outcomes while an address is shown: there a decline or another seed concerns no request. */
-export function explainAddress(error: unknown): Stop {
-  const stop = explain(error);
-  if (stop.code === "declined") {
+export function explainAddress(error: unknown, vendor: Vendor): Stop {
+  const stop = explain(error, vendor);
+  const outcome = stop.device?.outcome;
+  if (outcome === "declined") {
     return {
-      code: stop.code,
+      ...stop,
       sentence: "You rejected the address on the device. Nothing was sent.",
       action: "Connect again when you are ready.",
     };
   }
-  if (stop.code === "wrong-device") {
-    return {
-      code: stop.code,
-      sentence: "This is not the device that you enrolled here.",
-      action: "Connect that device, then try again.",
+  if (outcome === "wrong-device") {
+    const action = {
+      Ledger: "Connect that device, then try again.",
+      Trezor: "Choose in Trezor Suite that device and the wallet (passphrase) that you enrolled, then try again.",
     };
+    return { ...stop, sentence: "This is not the device that you enrolled here.", action: action[vendor] };
+  }
+  // The sentences of these speak of a request, and there is none.
+  if (outcome === "cancelled" || outcome === "timed-out" || outcome === "unplugged") {
+    return { ...stop, sentence: "The address was not confirmed on the device. Nothing was sent." };
   }
   return stop;
 }

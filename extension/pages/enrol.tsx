@@ -1,32 +1,40 @@
 /**
- * Enrolling a Ledger: enrol.html, in a tab. The page reads the address from the device but never prints it: the person types two
+ * Enrolling a device: enrol.html, in a tab. The page reads the address from the device but never prints it: the person types two
  * groups of it from the device's own screen, and an operator compares all of it over another channel. protocol/README.md, "Devices".
  */
 import { useState } from "preact/hooks";
+import type { Vendor } from "../../protocol/vendor.ts";
 import { enrol, loadDevices, loadLink, loadPairing } from "../actions.ts";
 import type { DeviceModel } from "../devices/device.ts";
-import { supportsLedger } from "../devices/support.ts";
 import type { LinkStatus, Pairing, StoredDevice } from "../store.ts";
 import { AddressQuestion } from "./address-question.tsx";
 import type { Stop } from "./confirming.ts";
 import { Devices, explainAddress } from "./devices.tsx";
+import { EnrolmentSent } from "./enrolment-sent.tsx";
 import { Frame, mount } from "./frame.tsx";
 import { useLive } from "./live.ts";
-import { NoLedger } from "./no-ledger.tsx";
 import { ProblemBox } from "./problem.tsx";
-import { explain, withLedger } from "./sign-on-ledger.ts";
+import { explain, withConnected } from "./sign-on-device.ts";
 import { StopBox } from "./stop.tsx";
+import { firstVendor, VendorChoice } from "./vendor-choice.tsx";
 
 /** A path kept for approving: no wallet uses account 7 by itself. */
 const PATH = "m/44'/60'/7'/0/0";
+
+/** What was read from the device. */
+interface Found {
+  readonly address: string;
+  readonly vendor: Vendor;
+  readonly model: DeviceModel;
+}
 
 type Stage =
   | { readonly at: "start" }
   | { readonly at: "connecting" }
   /** `asked`: the device still shows the address. */
-  | { readonly at: "showing"; readonly address: string; readonly model: DeviceModel; readonly asked: boolean }
-  | { readonly at: "sending" }
-  | { readonly at: "sent" };
+  | ({ readonly at: "showing"; readonly asked: boolean } & Found)
+  | ({ readonly at: "sending" } & Found)
+  | ({ readonly at: "sent" } & Found);
 
 async function loadAll(): Promise<{ pairing: Pairing | null; devices: StoredDevice[]; link: LinkStatus }> {
   const [pairing, devices, link] = await Promise.all([loadPairing(), loadDevices(), loadLink()]);
@@ -58,45 +66,46 @@ function EnrolPage() {
   return (
     <Frame link={{ status: link, bridge: pairing.bridge }}>
       <main>
-        <h1>Enrol a Ledger</h1>
-        <Enrol />
+        <h1>Enrol a device</h1>
+        <Enrol devices={devices} />
         {devices.length > 0 && <Devices devices={devices} />}
       </main>
     </Frame>
   );
 }
 
-function Enrol() {
+function Enrol({ devices }: { devices: readonly StoredDevice[] }) {
+  const [vendor, setVendor] = useState<Vendor>(firstVendor);
   const [stage, setStage] = useState<Stage>({ at: "start" });
   const [stop, setStop] = useState<Stop | null>(null);
-  if (!supportsLedger()) return <NoLedger />;
 
   const show = async (before: Stage): Promise<void> => {
     setStop(null);
     if (before.at !== "showing") setStage({ at: "connecting" });
     try {
-      await withLedger(async (device) => {
+      await withConnected({ vendor, use: "an enrolment" }, async (device) => {
         const address = await device.address(PATH, { show: false });
-        const showing = { at: "showing" as const, address, model: device.model };
+        const showing = { at: "showing" as const, address, vendor, model: device.model };
         setStage({ ...showing, asked: true });
         await device.address(PATH, { show: true });
         setStage((now) => (now.at === "showing" ? { ...showing, asked: false } : now));
       });
     } catch (error) {
       setStage((now) => (now.at === "sending" || now.at === "sent" ? now : { at: "start" }));
-      setStop(explainAddress(error));
+      setStop(explainAddress(error, vendor));
     }
   };
 
-  const send = async (address: string, model: DeviceModel): Promise<void> => {
-    setStage({ at: "sending" });
+  const send = async ({ address, model }: Found): Promise<void> => {
+    const found = { address, vendor, model };
+    setStage({ at: "sending", ...found });
     setStop(null);
     try {
-      await enrol({ address, vendor: "Ledger", model, path: PATH });
-      setStage({ at: "sent" });
+      await enrol({ ...found, path: PATH });
+      setStage({ at: "sent", ...found });
     } catch (error) {
       setStage({ at: "start" });
-      setStop(explain(error));
+      setStop(explain(error, vendor));
     }
   };
 
@@ -105,38 +114,63 @@ function Enrol() {
       {stop !== null && <StopBox stop={stop} />}
       {(stage.at === "start" || stage.at === "connecting") && (
         <>
-          <ol class="todo">
-            <li>Connect your Ledger with its cable and unlock it.</li>
-            <li>Open its Ethereum app.</li>
-            <li>Press the button and choose your Ledger in the browser's list.</li>
-          </ol>
+          <VendorChoice
+            chosen={vendor}
+            disabled={stage.at === "connecting"}
+            onChoose={(next) => {
+              setVendor(next);
+              setStop(null);
+            }}
+          />
+          <Preparation vendor={vendor} />
           <button type="button" class="primary" disabled={stage.at === "connecting"} onClick={() => void show(stage)}>
-            Connect your Ledger
+            Connect your {vendor}
           </button>
           <p class="muted" role="status">
-            {stage.at === "connecting" ? "Connecting to your Ledger…" : ""}
+            {stage.at === "connecting" ? `Connecting to your ${vendor}…` : ""}
+          </p>
+          <p>
+            <a href={`./help.html?device=${vendor}`} target="_blank" rel="noopener">
+              My device is not found
+            </a>
           </p>
         </>
       )}
       {stage.at === "showing" && (
         <AddressQuestion
           address={stage.address}
+          vendor={stage.vendor}
           model={stage.model}
           asked={stage.asked}
           onShow={() => void show(stage)}
-          onMatch={() => void send(stage.address, stage.model)}
+          onMatch={() => void send(stage)}
         />
       )}
       {(stage.at === "sending" || stage.at === "sent") && (
-        <div class="box note" role="status">
-          <h2>{stage.at === "sending" ? "Sending the enrolment…" : "Enrolment sent"}</h2>
-          <p>
-            Your operator now compares the whole address with you over another channel, for example by telephone: read
-            it from your Ledger's screen. The device counts after that.
-          </p>
-        </div>
+        <EnrolmentSent
+          vendor={stage.vendor}
+          sending={stage.at === "sending"}
+          device={devices.find((one) => one.address === stage.address)}
+          onAnother={() => setStage({ at: "start" })}
+        />
       )}
     </>
+  );
+}
+
+function Preparation({ vendor }: { vendor: Vendor }) {
+  return vendor === "Ledger" ? (
+    <ol class="todo">
+      <li>Connect your Ledger with its cable and unlock it.</li>
+      <li>Open its Ethereum app.</li>
+      <li>Press the button and choose your Ledger in the browser's list.</li>
+    </ol>
+  ) : (
+    <ol class="todo">
+      <li>Start Trezor Suite on this computer.</li>
+      <li>Connect your Trezor, unlock it, and choose in Suite the wallet (passphrase) that you will approve with.</li>
+      <li>Press the button, and allow OpenCustody in Trezor Suite's window.</li>
+    </ol>
   );
 }
 

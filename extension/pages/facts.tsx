@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { fingerprint } from "../../protocol/primitive.ts";
 import type { RequestPayload } from "../../protocol/request.ts";
 import { momentOf } from "./clock.ts";
+import { demandWords } from "./demands.ts";
 import { Fours } from "./fours.tsx";
 import { QrCode } from "./qr.tsx";
 import { groupAmount } from "./wording.ts";
@@ -54,6 +55,9 @@ export function Facts({ payload, vaultAddress, digest, statement }: Props) {
           number {payload.policy.n}, needs {payload.quorum.threshold} of {payload.quorum.people.length}:{" "}
           {payload.quorum.people.join(", ")}
         </Fact>
+        {payload.quorum.vendors.length > 0 && (
+          <Fact name="Devices needed">{demandWords(payload.quorum.vendors)} (vendor as stated when enrolled)</Fact>
+        )}
         <Fact name="Request">
           <code>{payload.request}</code>
         </Fact>

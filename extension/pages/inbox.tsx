@@ -47,7 +47,8 @@ function InboxPage() {
         <main class="first">
           <h1>{pairing === null ? "Welcome" : "Pairing is not finished"}</h1>
           <p>
-            To approve your HSM's requests on your own Ledger, pair this browser with the invite from your operator.
+            To approve your HSM's requests on your own Ledger or Trezor, pair this browser with the invite from your
+            operator.
           </p>
           <a class="button primary" href="./pair.html" target="_blank" rel="noopener">
             {pairing === null ? "Pair this browser" : "Go on pairing"}
@@ -75,7 +76,7 @@ function Inbox({ devices, requests, notices, me }: Stored & { me: string }) {
         <p class="box note">
           {devices.length === 0 ? "You have no device yet. " : "Your device is not enrolled yet. "}
           <a href="./enrol.html" target="_blank" rel="noopener">
-            {devices.length === 0 ? "Enrol your Ledger" : "See where it stands"}
+            {devices.length === 0 ? "Enrol your device" : "See where it stands"}
           </a>
         </p>
       )}
@@ -101,6 +102,9 @@ function Inbox({ devices, requests, notices, me }: Stored & { me: string }) {
         </a>{" "}
         <a href="./pair.html" target="_blank" rel="noopener">
           Pairing
+        </a>{" "}
+        <a href="./help.html" target="_blank" rel="noopener">
+          My device is not found
         </a>
       </footer>
     </main>
@@ -156,7 +160,9 @@ function Row({ entry: { stored, standing }, now }: { entry: Entry; now: number }
 function Notices({ notices }: { notices: readonly Notice[] }) {
   return (
     <section class="notices" aria-labelledby="notices">
-      <h2 id="notices">Refused messages</h2>
+      <h2 id="notices">
+        {notices.every(({ code }) => code.startsWith("ERR_")) ? "Refused messages" : "Kept for your operator"}
+      </h2>
       {notices.map((notice) => (
         <div key={notice.code} class="box warning">
           <p>

@@ -87,7 +87,7 @@ function Progress({ pairing, link, notices }: { pairing: Pairing; link: LinkStat
           {pairing.roles.includes("approver") && (
             <p>
               <a class="button primary" href="./enrol.html">
-                Enrol your Ledger
+                Enrol your device
               </a>
             </p>
           )}
@@ -186,8 +186,8 @@ function InviteForm() {
         {problem !== null && <ProblemBox problem={problem} tone="danger" />}
       </form>
       <p class="box note">
-        Nobody ever asks for your recovery phrase: not this page, not your operator, not Ledger. Whoever asks for it
-        wants to steal from you.
+        Nobody ever asks for your recovery phrase: not this page, not your operator, neither Ledger nor Trezor. Whoever
+        asks for it wants to steal from you.
       </p>
     </main>
   );

@@ -1,5 +1,6 @@
 /** Who has approved, who is needed, and how long it stays open. */
 import { timeAnnouncement, timeLeft, timeOfDay } from "./clock.ts";
+import { stillNeededWords } from "./demands.ts";
 import { Icon } from "./icon.tsx";
 import type { Standing } from "./standing.ts";
 
@@ -37,6 +38,12 @@ export function People({ standing, threshold, me }: { standing: Standing; thresh
             </li>
           ))}
       </ul>
+      {standing.open && standing.stillNeededOn.length > 0 && (
+        <p class="kinds">
+          {stillNeededWords(standing.stillNeededOn)}{" "}
+          <span class="muted">The kind is what was stated at enrolment.</span>
+        </p>
+      )}
     </section>
   );
 }

@@ -13,12 +13,12 @@ export function problemOf(error: unknown): Problem {
   };
 }
 
-/** An error's code in small print with a button that copies it and `about`. */
-export function CodeLine({ code, about }: { code: string; about?: string | undefined }) {
+/** An error's code in small print with a button that copies it with `about` and `detail`. */
+export function CodeLine({ code, about, detail = "" }: { code: string; about?: string | undefined; detail?: string }) {
   const [copied, setCopied] = useState(false);
   const text = about === undefined ? code : `${code} ${about}`;
   const copy = (): void => {
-    navigator.clipboard.writeText(text).then(
+    navigator.clipboard.writeText(detail === "" ? text : `${text}: ${detail}`).then(
       () => setCopied(true),
       () => setCopied(false),
     );
@@ -26,6 +26,7 @@ export function CodeLine({ code, about }: { code: string; about?: string | undef
   return (
     <p class="code-line">
       <code>{text}</code>
+      {detail !== "" && <span>{detail}</span>}
       <button type="button" class="quiet small" onClick={copy}>
         {copied ? "Copied" : "Copy code"}
       </button>

@@ -1,13 +1,15 @@
 /** One request as its reader sees it, from the large sentence to the small print. Given all it shows; loads nothing. */
 import { hexToBytes } from "@noble/hashes/utils.js";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { addressOfPublicKey } from "../../protocol/device-signature.ts";
 import type { Checked } from "../check.ts";
 import { canReach } from "../devices/support.ts";
 import type { Problem, StoredDevice, StoredRequest } from "../store.ts";
+import { askable, deviceName } from "./choosing.ts";
 import { appraise } from "./concern.ts";
 import { Confirm, Stopped, useConfirmation, Withdrawn } from "./confirm.tsx";
-import type { Stage } from "./confirming.ts";
+import type { Prompted, Stage } from "./confirming.ts";
+import { betterKindWords, helps, wrongKindWords } from "./demands.ts";
 import { DeviceScreens } from "./device-screens.tsx";
 import { Facts } from "./facts.tsx";
 import { Fours } from "./fours.tsx";
@@ -92,11 +94,30 @@ function Decide({
   confirmation,
   stage,
 }: Props & ReturnType<typeof useConfirmation> & { standing: Standing; now: number }) {
+  const [chosen, setChosen] = useState<string | null>(null);
   const enrolled = devices.filter((one) => one.state === "enrolled");
-  const reached = enrolled.find((one) => canReach(one.vendor));
+  const { quorum } = stored.payload;
+  const used = standing.approvals.map(({ vendor }) => vendor);
+  const reachable = askable(
+    devices,
+    (vendor) => canReach(vendor),
+    (vendor) => helps(quorum, used, vendor),
+  );
+  const reached = reachable.find(({ address }) => address === chosen) ?? reachable[0];
   const device = reached ?? enrolled[0];
+  const others = reachable.filter((other) => other !== reached);
+  const [first] = others;
+  const better = first === undefined ? undefined : { vendor: first.vendor, name: deviceName(first) };
+  const wrongKind =
+    wrongKindWords(
+      quorum,
+      used,
+      enrolled.map((one) => one.vendor),
+      standing.waitingFor.filter((person) => person !== me),
+    ) || (reached === undefined ? "" : betterKindWords(quorum, used, reached.vendor, better));
   const steps = [...approvalSteps(stored, standing, online, now), ...deliverySteps(stored, online, now)];
-  const prompted = stage.at === "asking" ? stage.device : null;
+  const prompted = stage.at === "asking" || stage.at === "overdue" ? stage.device : null;
+  const vendor = prompted?.vendor ?? device?.vendor;
   const model = prompted?.model ?? device?.model;
   const mayConfirm = standing.mayApprove && checked !== null;
   return (
@@ -115,9 +136,10 @@ function Decide({
         {standing.refusal !== null && <ProblemBox problem={standing.refusal} tone="warning" about={stored.id} />}
         <Withdrawn stage={stage} />
         {standing.did === "nothing" && <Stopped stage={stage} />}
-        {stage.at === "asking" && !mayConfirm && (
+        {prompted !== null && !mayConfirm && (
           <p class="box warning" role="alert">
-            This ended while your Ledger was asking. Reject it on the device: a signature would not count any more.
+            This ended while your {prompted.vendor} was asking. Reject it on the device: a signature would not count any
+            more.
           </p>
         )}
         {standing.did === "withdrew" && standing.open && (
@@ -129,21 +151,34 @@ function Decide({
         <div class="buttons">
           {mayConfirm && device === undefined && (
             <p class="box note">
-              You have no enrolled device yet. <a href="./enrol.html">Enrol your Ledger</a>, then come back: the request
+              You have no enrolled device yet. <a href="./enrol.html">Enrol your device</a>, then come back: the request
               stays here.
             </p>
           )}
           {mayConfirm && reached === undefined && <NoLedger />}
+          {mayConfirm && wrongKind !== "" && (
+            <p class="box warning" role="status">
+              {wrongKind}
+            </p>
+          )}
           {mayConfirm && reached !== undefined && (
-            <Confirm confirmation={confirmation} stage={stage} effect={stored.payload.effect} />
+            <Confirm
+              confirmation={confirmation}
+              stage={stage}
+              effect={stored.payload.effect}
+              device={reached}
+              others={others}
+              onChoose={({ address }) => setChosen(address)}
+            />
           )}
           {standing.mayReject && stage.at !== "asking" && <Reject requestId={stored.id} />}
         </div>
       </section>
-      {(mayConfirm || prompted !== null) && checked !== null && model !== undefined && (
+      {(mayConfirm || prompted !== null) && checked !== null && model !== undefined && vendor !== undefined && (
         <section class="device" aria-labelledby="device-title">
-          <h2 id="device-title">What your {modelName(model)} shows</h2>
+          <h2 id="device-title">{whatShows(prompted, device)}</h2>
           <DeviceScreens
+            vendor={vendor}
             model={model}
             appVersion={prompted?.appVersion ?? null}
             statement={checked.statement}
@@ -165,7 +200,9 @@ function Alarm(props: Props & { problem: Problem; standing: Standing; vaultAddre
           <Icon name="stop" /> Do not sign this request
         </h1>
         <p>{problem.message}</p>
-        {stage.at === "asking" && <p>Your Ledger still asks: reject it on the device. Its signature is not sent.</p>}
+        {(stage.at === "asking" || stage.at === "overdue") && (
+          <p>Your {stage.device.vendor} still asks: reject it on the device. Its signature is not sent.</p>
+        )}
         {stage.at === "ready" && standing.did === "nothing" && <p>Nothing was asked of your device.</p>}
         <p>Tell your operator by telephone, and reject the request.</p>
         <CodeLine code={problem.code} about={stored.id} />
@@ -184,6 +221,13 @@ function Alarm(props: Props & { problem: Problem; standing: Standing; vaultAddre
       </details>
     </main>
   );
+}
+
+/** The heading above the pages: of the device that asks, or of the one that would be asked. */
+function whatShows(prompted: Prompted | null, device: StoredDevice | undefined): string {
+  if (prompted !== null && prompted.model !== device?.model) return `What your ${modelName(prompted.model)} shows`;
+  if (device === undefined) return "What your device shows";
+  return `What ${device.label === undefined ? "your " : ""}${deviceName(device)} shows`;
 }
 
 /** Requests that passed their checks: what is refused teaches nothing about what is usual. */

@@ -41,7 +41,8 @@ export function sampleRecord(
 }
 
 export function sampleMine(kind: Mine["kind"], changes: Partial<Mine> = {}): Mine {
-  return { kind, jti: "A".repeat(22), at: NOW - 5, received: false, refusal: null, ...changes };
+  const vendor = kind === "approval" ? { vendor: "Ledger" as const } : {};
+  return { kind, jti: "A".repeat(22), ...vendor, at: NOW - 5, received: false, refusal: null, ...changes };
 }
 
 interface Changes {

@@ -89,3 +89,32 @@ test.each<[RequestState, RegExp]>([
   expect(standing.sentence).toMatch(sentence);
   expect(standing).toMatchObject({ state, open: false, mayApprove: false, mayReject: false });
 });
+
+const EACH = [
+  { vendor: "Ledger", atLeast: 1 },
+  { vendor: "Trezor", atLeast: 1 },
+] as const;
+
+test("a quorum of different vendors: the sentence says which kind is still needed", () => {
+  const quorum = { threshold: 2, people: ["alice", "bob", "dave"], vendors: [...EACH] };
+  const sentence = (me: string, ...records: ReturnType<typeof sampleRecord>[]) =>
+    standingOf(sampleRequest({ payload: { quorum }, state: "pending", records }), me, NOW);
+  const on = (vendor: "Ledger" | "Trezor", person: string) => sampleRecord("approval", person, { vendor });
+  expect(sentence("alice").sentence).toBe(
+    "2 more approvals are needed, on a Ledger and a Trezor, from you, bob or dave.",
+  );
+  expect(sentence("bob", on("Ledger", "bob")).sentence).toBe("One more approval signs it, on a Trezor: alice or dave.");
+  expect(sentence("alice", on("Ledger", "bob")).sentence).toBe(
+    "Your approval on a Trezor signs it: one more is needed.",
+  );
+  // Two of one kind are enough people, and not enough.
+  expect(sentence("bob", on("Ledger", "bob"), on("Ledger", "dave"))).toMatchObject({
+    sentence: "One more approval signs it, on a Trezor: alice.",
+    stillNeeded: 1,
+    stillNeededOn: [{ vendor: "Trezor", atLeast: 1 }],
+  });
+  const mine = [sampleMine("approval", { vendor: "Ledger" })];
+  expect(standingOf(sampleRequest({ payload: { quorum }, mine }), "alice", NOW).sentence).toBe(
+    "Your approval is on its way; after it, one more approval is needed, on a Trezor, from bob or dave.",
+  );
+});

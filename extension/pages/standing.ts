@@ -5,8 +5,10 @@
 import type { ErrorCode } from "../../protocol/error.ts";
 import type { RequestRecord, RequestState } from "../../protocol/message.ts";
 import type { RequestPayload } from "../../protocol/request.ts";
+import type { Vendor, VendorDemand } from "../../protocol/vendor.ts";
 import type { Mine, Problem, StoredRequest } from "../store.ts";
 import { momentOf } from "./clock.ts";
+import { missingOf, onWords } from "./demands.ts";
 import { listWords, reasonClause } from "./wording.ts";
 
 export interface Standing {
@@ -20,7 +22,10 @@ export interface Standing {
   readonly waitingFor: readonly string[];
   /** Those who cancelled while their device asked: they cannot approve any more. */
   readonly withdrawn: readonly string[];
+  /** Approvals that are missing, where the quorum asks for vendors more perhaps than its threshold says. */
   readonly stillNeeded: number;
+  /** The kinds of device that are still missing among them; empty where any will do. */
+  readonly stillNeededOn: readonly VendorDemand[];
   /** What this person did in this request, as far as it was not refused. */
   readonly did: "nothing" | "approved" | "withdrew" | "rejected";
   readonly mayApprove: boolean;
@@ -68,7 +73,8 @@ export function standingOf(stored: StoredRequest, me: string, now: number): Stan
   const waitingFor = payload.quorum.people.filter(
     (person) => !withdrawn.includes(person) && !approvals.some((record) => record.person === person),
   );
-  const stillNeeded = Math.max(0, payload.quorum.threshold - approvals.length);
+  const used = approvals.map(({ vendor }) => vendor);
+  const missing = missingOf(payload.quorum, used);
   const recorded = stored.receipt?.state ?? "pending";
   const waits = recorded === "proposed" || recorded === "pending";
   const state = waits && payload.exp <= now ? "expired" : recorded;
@@ -79,11 +85,14 @@ export function standingOf(stored: StoredRequest, me: string, now: number): Stan
   return {
     state,
     open,
-    sentence: open ? waitingSentence(stillNeeded, waitingFor, me, did) : endSentence(state, payload, stored),
+    sentence: open
+      ? waitingSentence({ payload, used, waitingFor, me, did, mine: ownVendor(stored) })
+      : endSentence(state, payload, stored),
     approvals,
     waitingFor,
     withdrawn,
-    stillNeeded,
+    stillNeeded: missing.count,
+    stillNeededOn: missing.kinds,
     did,
     mayApprove: open && eligible && did === "nothing" && !barred && stored.problem === null,
     mayReject: open && eligible && did !== "rejected",
@@ -91,21 +100,43 @@ export function standingOf(stored: StoredRequest, me: string, now: number): Stan
   };
 }
 
-function waitingSentence(needed: number, waitingFor: readonly string[], me: string, did: Standing["did"]): string {
+interface Waiting {
+  readonly payload: RequestPayload;
+  /** The vendors of the approvals that count. */
+  readonly used: readonly (Vendor | null)[];
+  readonly waitingFor: readonly string[];
+  readonly me: string;
+  readonly did: Standing["did"];
+  /** The vendor of this person's own approval that is on its way. */
+  readonly mine: Vendor | null;
+}
+
+function waitingSentence({ payload, used, waitingFor, me, did, mine }: Waiting): string {
+  const missing = missingOf(payload.quorum, used);
   if (did === "rejected") return "Your rejection ends it as soon as the agent has it.";
-  if (needed === 0) return "Enough people have approved; the HSM signs it next.";
-  if (needed > waitingFor.length)
+  if (missing.count === 0) return "Enough people have approved; the HSM signs it next.";
+  if (missing.count > waitingFor.length)
     return "Too few people are left who could approve it: it will expire. It can be proposed again.";
   const others = waitingFor.filter((person) => person !== me);
   if (did === "approved" && waitingFor.includes(me)) {
-    return needed === 1
+    const after = missingOf(payload.quorum, [...used, mine]);
+    return after.count === 0
       ? "Your approval is on its way; it is the last one needed."
-      : `Your approval is on its way; after it, ${countOf(needed - 1)} needed, from ${listWords(others, "or")}.`;
+      : `Your approval is on its way; after it, ${countOf(after.count)} needed${onWords(after)}, from ${listWords(others, "or")}.`;
   }
-  const mine = waitingFor.includes(me) && did === "nothing";
-  if (needed === 1 && mine) return "Your approval signs it: one more is needed.";
-  const who = listWords(mine ? ["you", ...others] : others, "or");
-  return needed === 1 ? `One more approval signs it: ${who}.` : `${needed} more approvals are needed, from ${who}.`;
+  const asked = waitingFor.includes(me) && did === "nothing";
+  const [kind] = missing.kinds;
+  if (missing.count === 1 && asked) {
+    return `Your approval${kind === undefined ? "" : ` on a ${kind.vendor}`} signs it: one more is needed.`;
+  }
+  const who = listWords(asked ? ["you", ...others] : others, "or");
+  return missing.count === 1
+    ? `One more approval signs it${onWords(missing)}: ${who}.`
+    : `${missing.count} more approvals are needed${onWords(missing)}, from ${who}.`;
+}
+
+function ownVendor({ mine }: StoredRequest): Vendor | null {
+  return newest(mine.filter(({ kind, refusal }) => kind === "approval" && refusal === null))?.vendor ?? null;
 }
 
 function countOf(approvals: number): string {

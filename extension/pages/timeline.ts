@@ -25,15 +25,16 @@ export function approvalSteps(stored: StoredRequest, standing: Standing, online:
   const mine = latest(stored.mine, "approval");
   if (mine === undefined || mine.refusal !== null) return [];
   const { threshold } = stored.payload.quorum;
+  const device = mine.vendor ?? "device";
   const given = standing.approvals.length;
   const signed = standing.state === "signed";
-  const enough = given >= threshold;
+  const enough = standing.stillNeeded === 0;
   const hash = stored.receipt?.hash ?? null;
   const reached = mine.received || signed;
   const own: Step[] = [
     {
       state: "done",
-      label: "Signed on your Ledger",
+      label: `Signed on your ${device}`,
       detail: `${timeOfDay(mine.at)}: the signature was verified against your enrolled device and is kept in this browser.`,
     },
     deliveryStep(mine, "approval", online, now),
