@@ -98,7 +98,7 @@ test("no file makes code at run time or loads it from elsewhere", () => {
 test("pages hold no inline script or style, and name files of their own only", () => {
   const pages = texts(/\.html$/);
   expect(pages.map(([name]) => name)).toEqual(
-    ["approval", "enrol", "inbox", "pair"].map((page) => `pages/${page}.html`),
+    ["approval", "enrol", "help", "inbox", "pair"].map((page) => `pages/${page}.html`),
   );
   for (const [name, html] of pages) {
     for (const [tag = "", body = ""] of html.matchAll(/<script\b[^>]*>([^]*?)<\/script>/g)) {
@@ -122,6 +122,10 @@ const ADDRESSES = [
   "https://oxlib.sh",
   "https://viem.sh",
   "https://github.com/wevm/viem",
+  // Trezor's client: Suite's socket, an option that a browser's sockets ignore, and the text of an error.
+  "ws://127.0.0.1:21335/connect-ws",
+  "https://node.trezor.io",
+  "https://github.com/trezor/trezor-suite/",
 ];
 test("every web address in code is known", () => {
   for (const [name, text] of [

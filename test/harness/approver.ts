@@ -141,7 +141,7 @@ export class Approver {
   async confirmedOn(page: Page): Promise<void> {
     const address = await this.device.address();
     await retry(async () => await this.#world.json("members", "confirm", this.name, address));
-    await page.getByText("Enrolled", { exact: true }).waitFor();
+    await page.getByText("Enrolled", { exact: true }).last().waitFor();
   }
 
   /** Opens the approval page of a request that has arrived. */
