@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { DEVELOPMENT_BRIDGE } from "../protocol/invite.ts";
-import { LooseDevice, Member } from "./harness/member.ts";
+import { type LooseDevice, Member } from "./harness/member.ts";
 import { type Program, ROOT, startProgram } from "./harness/program.ts";
 import { makeSoftHsm } from "./softhsm.ts";
 
@@ -46,7 +46,7 @@ test("its configuration and commands work as they are written", async () => {
         const port = (await program.logged(line.includes("bridge") ? "listening" : "agent ready"))["port"];
         if (port !== undefined)
           writeFileSync(join(folder, "opencustody.json"), adapted(agent, token.module, Number(port)));
-        if (port !== undefined) words["PORT"] = String(port);
+        if (port !== undefined) words["PORT"] = Number(port).toString();
         continue;
       }
       const program = run(line);

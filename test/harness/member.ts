@@ -72,7 +72,8 @@ export class Member {
   }
 
   /** Pairs with a fresh invite; with `enrol` also enrols a device and has the operator confirm it. */
-  static async join(world: World, name: string, { enrol = true, vendor = "Ledger" as Vendor } = {}): Promise<Member> {
+  static async join(world: World, name: string, options: { enrol?: boolean; vendor?: Vendor } = {}): Promise<Member> {
+    const { enrol = true, vendor = "Ledger" } = options;
     const { code } = await world.json<{ code: string }>("invite", name, "--role", "approver");
     const member = await Member.pair(world, code);
     if (enrol) await member.enrol(world, name, vendor);
