@@ -1,51 +1,67 @@
 /**
- * The Firefox build in real Firefox, against the real bridge, agent and SoftHSM: pairing, a request in the inbox, and what a person who
- * holds a Ledger is told there before plugging it in.
+ * The Firefox build in real Firefox, against the real bridge, agent and SoftHSM: pairing, a request in the inbox, what a person who holds a
+ * Ledger is told there before plugging it in, and an approval on a Trezor from its enrolment to the HSM's signature. Simulated are Trezor
+ * Suite and the Trezor behind it, and the second approver is a script.
  */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { parseTransaction, recoverTransactionAddress } from "viem";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { FirefoxApprover, offers, sees } from "./harness/firefox.ts";
-import { Member } from "./harness/member.ts";
-import { addInitiator, DESTINATION, makeTreasury, makeWorld, send, type World } from "./harness/world.ts";
+import { asksForMessage, messageText } from "./devices/trezor/hands.ts";
+import { openTrezor, type TrezorSetup } from "./devices/trezor/open.ts";
+import { FirefoxApprover, locate, offers, sees } from "./harness/firefox.ts";
+import { Member, retry } from "./harness/member.ts";
+import { addInitiator, DESTINATION, makeTreasury, makeWorld, send, showRequest, type World } from "./harness/world.ts";
 
 const NO_LEDGER = "Firefox cannot reach a Ledger: it has no WebUSB. Use Chromium, or a Trezor.";
+/** What Firefox says for pages of an extension; the identifier is the installation's own. */
+const OUR_ORIGIN = /^moz-extension:\/\/[0-9a-f-]{36}$/;
 
 let world: World;
+let vault: { address: string };
 let olga: string;
 let alice: FirefoxApprover;
+let trezor: TrezorSetup;
 /** Alice's other browser, with which she enrolled a Ledger. */
 let elsewhere: Member;
+let bob: Member;
+/** A request that came before the Trezor was enrolled, and stays open. */
+let early: string;
 
 beforeAll(async () => {
-  world = await makeWorld();
-  olga = await addInitiator(world, "Olga");
-  elsewhere = await Member.join(world, "Alice");
-  alice = await FirefoxApprover.open(world, "Alice", {
-    // Half as long again as by default: pings that a busy machine delays must not be what fails here.
-    preferences: { "extensions.background.idle.timeout": 45_000 },
-  });
+  [world, trezor] = await Promise.all([makeWorld(), openTrezor()]);
+  [olga, elsewhere, bob, alice] = await Promise.all([
+    addInitiator(world, "Olga"),
+    Member.join(world, "Alice"),
+    Member.join(world, "Bob"),
+    FirefoxApprover.open(world, "Alice", {
+      suite: trezor.port,
+      // Half as long again as by default: pings that a busy machine delays must not be what fails here.
+      preferences: { "extensions.background.idle.timeout": 45_000 },
+    }),
+  ]);
 });
 afterAll(async () => {
   await alice?.close();
-  elsewhere?.close();
+  for (const member of [elsewhere, bob]) member?.close();
+  await trezor?.close();
   await world?.dispose();
 });
 
 test("pairing, and a request in the inbox, opened from there", async () => {
   const { code } = await world.json<{ code: string }>("invite", "Alice", "--role", "approver");
   await (await alice.pair(code)).close();
-  await makeTreasury(world, ["Alice"], 1);
+  vault = await makeTreasury(world, ["Alice", "Bob"], 2);
 
   const inbox = await alice.visit("inbox.html");
   await sees(inbox, "Connected to 127.0.0.1:8787");
   await sees(inbox, "Nothing waits for you");
-  const { id } = await send(world, { key: olga });
+  early = (await send(world, { key: olga })).id;
   await sees(inbox, "1 request waits for you");
   await inbox.close();
 
-  const page = await alice.visit(`approval.html?request=${id}`);
+  const page = await alice.visit(`approval.html?request=${early}`);
   await sees(page, `Send 1.50 ETH to ${DESTINATION} from Treasury-1`);
   await sees(page, "Waiting for approvals");
   // A Ledger is answered before it is plugged in, and there is no button that could not work.
@@ -54,11 +70,86 @@ test("pairing, and a request in the inbox, opened from there", async () => {
   await page.close();
 });
 
-test("whoever comes to enrol a Ledger is told why not, and what to use", async () => {
+test("whoever comes to enrol a Ledger is told why not, and is offered a Trezor", async () => {
   const page = await alice.visit("enrol.html");
   await sees(page, NO_LEDGER);
   expect(await offers(page, "Connect your Ledger")).toBe(false);
+  expect(await offers(page, "Connect your Trezor")).toBe(true);
+  const choices = await page.$$eval('::-p-aria([role="radio"])', (radios) =>
+    radios.map((radio) => [radio.getAttribute("aria-label"), radio.matches(":checked"), radio.matches(":disabled")]),
+  );
+  expect(choices).toEqual([
+    ["Ledger", false, true],
+    ["Trezor", true, false],
+  ]);
   await page.close();
+});
+
+// With a real Suite nobody could type into a headless page what the device shows.
+const simulated = test.skipIf(process.env["TREZOR_SUITE"] === "1");
+
+simulated(
+  "a Trezor is enrolled: its address is read from its screen, and counts once the operator has confirmed it",
+  async () => {
+    const { page, address } = await alice.enrolTrezor(trezor.hands);
+    expect(address).toBe(trezor.trezor?.address());
+    // The page never prints what is to be read on the device.
+    expect(await page.evaluate(() => document.body.innerText)).not.toContain(address.slice(2, 10));
+    await retry(async () => await world.json("members", "confirm", "Alice", address));
+    await sees(page, "Your Trezor counts now");
+    await page.close();
+  },
+);
+
+simulated("a request is approved on the Trezor: received by the agent, signed by the HSM", async () => {
+  const { id, statement } = await send(world, { key: olga });
+  const page = await alice.visit(`approval.html?request=${id}`);
+  await locate(page, "button", "Confirm on Trezor").click();
+  await sees(page, "Your Trezor asks you now");
+  const screens = await trezor.hands.readAndSign();
+  expect(messageText(screens)).toBe(statement);
+  // Operation, amount and whole destination on the first two pages of text.
+  expect(messageText(screens.slice(0, 3))).toContain(`SEND 1.50 ETH TO ${DESTINATION} `);
+  await sees(page, "Received by the agent");
+  await sees(page, "Waiting for Bob");
+  expect(await showRequest(world, id)).toMatchObject({ state: "pending", signed: null });
+
+  await bob.approve(await bob.request(id));
+  await locate(page, "heading", "Signed").wait();
+  await sees(page, "Signed by the HSM");
+  await page.close();
+
+  const { records, signed } = await showRequest(world, id);
+  expect(records).toMatchObject([
+    { kind: "approval", person: "Alice" },
+    { kind: "approval", person: "Bob" },
+  ]);
+  const serializedTransaction = signed as `0x02${string}`;
+  expect(parseTransaction(serializedTransaction)).toMatchObject({
+    to: DESTINATION.toLowerCase(),
+    value: 1_500_000_000_000_000_000n,
+    chainId: 1,
+  });
+  expect(await recoverTransactionAddress({ serializedTransaction })).toBe(vault.address);
+});
+
+simulated("Suite is closed, then the person declines: each is said, and the request stays", async () => {
+  const page = await alice.visit(`approval.html?request=${early}`);
+  await trezor.suite?.stop();
+  await locate(page, "button", "Confirm on Trezor").click();
+  await sees(page, "Trezor Suite is not running");
+  await trezor.suite?.start();
+  await sees(page, "Ready: press Confirm on Trezor.");
+
+  await locate(page, "button", "Confirm on Trezor").click();
+  await trezor.hands.waitForScreen(asksForMessage);
+  await trezor.hands.decline();
+  await sees(page, "You declined on the device. Nothing was signed, and the request is still open.");
+  await sees(page, "Waiting for approvals");
+  expect(trezor.trezor?.signatures).toBe(1);
+  expect(await showRequest(world, early)).toMatchObject({ state: "pending", signed: null });
+  await page.close();
+  for (const origin of trezor.suite?.origins ?? []) expect(origin).toMatch(OUR_ORIGIN);
 });
 
 test("the socket of Trezor Suite is reached as ws:, and nothing else is asked for", async () => {
@@ -81,7 +172,7 @@ test("the socket of Trezor Suite is reached as ws:, and nothing else is asked fo
   );
   await page.close();
   suite.close();
-  expect(asked).toEqual(["/connect-ws", "127.0.0.1:21335", expect.stringMatching(/^moz-extension:\/\/[0-9a-f-]{36}$/)]);
+  expect(asked).toEqual(["/connect-ws", "127.0.0.1:21335", expect.stringMatching(OUR_ORIGIN)]);
   expect(alice.strangers()).toEqual([]);
 });
 

@@ -2,7 +2,7 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { renderOutcomes } from "./harness/outcome-table.ts";
+import { DEVICES, renderOutcomes } from "./harness/outcome-document.ts";
 
 const DOCS = join(import.meta.dirname, "../docs");
 const FILE = join(DOCS, "outcomes.md");
@@ -16,4 +16,9 @@ test("the committed table is the generated one (UPDATE=1 node_modules/.bin/vites
 test("one picture for each outcome, made by npm run pictures", () => {
   const pictures = [...renderOutcomes().matchAll(/\]\((images\/[^)]+)\)/g)].map(([, path]) => path ?? "");
   for (const path of pictures) expect(statSync(join(DOCS, path)).size, path).toBeLessThanOrEqual(MAX_PICTURE);
+});
+
+test.each(DEVICES)("the suite drives $vendor $name through all of it", ({ vendor, name }) => {
+  const spec = readFileSync(join(import.meta.dirname, `devices-${vendor.toLowerCase()}.spec.ts`), "utf8");
+  expect(spec.replaceAll(/\s/g, "")).toContain(`drivesEveryOutcome("${name}"`.replaceAll(" ", ""));
 });

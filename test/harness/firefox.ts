@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
+import type { TrezorHands } from "../devices/trezor/hands.ts";
 import { PortMap } from "./port-map.ts";
 import { ROOT } from "./program.ts";
 import type { World } from "./world.ts";
@@ -109,6 +110,27 @@ export class FirefoxApprover {
     await locate(page, "button", "Pair").click();
     await sees(page, `Paired as ${this.name}`);
     return page;
+  }
+
+  /**
+   * Enrols the Trezor behind Suite's port: the groups asked for are typed from what its screen shows. Resolves with the page, which says
+   * "Enrolment sent", and with the address as it was read: 0x and 40 hex digits.
+   */
+  async enrolTrezor(hands: TrezorHands): Promise<{ page: Page; address: string }> {
+    const page = await this.visit("enrol.html");
+    await locate(page, "radio", "Trezor").click();
+    await locate(page, "button", "Connect your Trezor").click();
+    await sees(page, "Read the address on your Trezor One");
+    const address = await hands.confirmAddress();
+    for (const group of await page.$$('::-p-aria([role="textbox"])')) {
+      const name = await group.evaluate((element) => element.getAttribute("aria-label") ?? "");
+      const [, from, to] = /^characters (\d+) to (\d+)$/.exec(name) ?? [];
+      if (to === undefined) throw new Error(`the page asks for "${name}"`);
+      await group.type(address.slice(2).slice(Number(from) - 1, Number(to)));
+    }
+    await locate(page, "button", "Compare").click();
+    await sees(page, "Enrolment sent");
+    return { page, address };
   }
 
   /** `host:port` of what was asked for beside the ports mapped, Firefox's own services left out. */

@@ -1,12 +1,12 @@
 /**
  * How an attempt to confirm on a device can end, as data: what a person with a Ledger or a Trezor is told, or why it cannot happen to
- * them. The shared suite (every-outcome.ts) drives every entry on every device; docs/outcomes.md is made from it. Pure. It states the
- * words a second time, on purpose: what the pages say is compared with it. README.md, "Devices".
+ * them. The shared suite (every-outcome.ts) drives every entry on every device; outcome-document.ts makes docs/outcomes.md from it. Pure.
+ * It states the words a second time, on purpose: what the pages say is compared with it. README.md, "Devices".
  */
 import type { DeviceOutcome } from "../../extension/devices/device.ts";
 import type { Vendor } from "../../protocol/vendor.ts";
 
-/** What the page says, and the one thing to do. `detail` is what stands in the sentence of the suite's own case. */
+/** What the page says, and the one thing to do. What stands in {braces} depends on the case. */
 export interface Told {
   readonly sentence: string;
   readonly action: string;
@@ -134,7 +134,8 @@ const TABLE: Readonly<Record<DeviceOutcome, Omit<Ending, "code">>> = {
     Ledger: { never: "what matters is the Ethereum app: old firmware runs none that is new enough" },
     Trezor: {
       when: "the firmware is one below the oldest that shows all of a message",
-      sentence: "The firmware of your Trezor is too old to show a whole statement (version {old}, and {oldest} is the oldest).",
+      sentence:
+        "The firmware of your Trezor is too old to show a whole statement (version {old}, and {oldest} is the oldest).",
       action: "Update the firmware in Trezor Suite, then try again.",
     },
   },
@@ -245,60 +246,3 @@ export const ENDINGS: readonly Ending[] = Object.entries(TABLE).map(([code, endi
   code: code as DeviceOutcome,
   ...ending,
 }));
-
-/** The devices that the suite drives, as columns. */
-export const DEVICES: readonly { readonly vendor: Vendor; readonly name: string }[] = [
-  { vendor: "Ledger", name: "Nano S Plus 1.22.0" },
-  { vendor: "Ledger", name: "Nano S Plus 1.10.4" },
-  { vendor: "Ledger", name: "Flex 1.22.0" },
-  { vendor: "Trezor", name: "Trezor One" },
-  { vendor: "Trezor", name: "Trezor Safe" },
-];
-
-/** The picture of an outcome, below docs/images/outcomes. */
-export function pictureOf(code: DeviceOutcome, vendor: Vendor): string {
-  return `${code}-${vendor.toLowerCase()}.png`;
-}
-
-/** docs/outcomes.md. */
-export function renderOutcomes(): string {
-  const cell = (ending: Ending, vendor: Vendor) => ("never" in ending[vendor] ? "—" : "✓");
-  const table = [
-    ["Outcome", ...DEVICES.map(({ name }) => name)],
-    ["---", ...DEVICES.map(() => ":-:")],
-    ...ENDINGS.map((ending) => [
-      `[${ending.title}](#${ending.code})`,
-      ...DEVICES.map(({ vendor }) => cell(ending, vendor)),
-    ]),
-  ];
-  return `${[
-    "# How a confirmation can end, by device",
-    [
-      "Made by `UPDATE=1 node_modules/.bin/vitest run test/outcomes.test.ts` from the cases of the shared suite",
-      "(`test/harness/outcome-table.ts`), which brings every ✓ about on that device, in the built extension in Chromium with a real",
-      "bridge, agent and SoftHSM: the code, the sentence and the action stand on the page, nothing is signed or sent, the request is",
-      "still open, the device was asked no more often than the person wanted, and afterwards the same request is signed. Devices are",
-      "simulated; a Trezor Safe's screens are approximate. — cannot happen there; the reason stands below.",
-    ].join("\n"),
-    table.map((row) => `| ${row.join(" | ")} |`).join("\n"),
-    "The pictures are made by `npm run pictures`.",
-    ...ENDINGS.map(section),
-  ].join("\n\n")}\n`;
-}
-
-function section(ending: Ending): string {
-  return [
-    `<a id="${ending.code}"></a>`,
-    `## ${ending.title}`,
-    `Code \`${ending.code}\`.`,
-    ...(["Ledger", "Trezor"] as const).map((vendor) => {
-      const told = ending[vendor];
-      if ("never" in told) return `**${vendor}**: cannot happen, because ${told.never}.`;
-      return [
-        `**${vendor}**, when ${told.when}:`,
-        `> ${told.sentence}\n>\n> ${told.action}`,
-        `![${ending.title}, on a ${vendor}](images/outcomes/${pictureOf(ending.code, vendor)})`,
-      ].join("\n\n");
-    }),
-  ].join("\n\n");
-}

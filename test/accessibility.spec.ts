@@ -1,0 +1,230 @@
+/**
+ * Every page in its main states, in light and in dark, against WCAG 2 A and AA as axe-core checks it; and one whole approval by the
+ * keyboard alone. axe is evaluated by the driver, outside the page's content security policy, which stays as shipped.
+ */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { AxeResults } from "axe-core";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Holder, makeStage, type Stage } from "./harness/approval-device.ts";
+import { openLedger } from "./harness/approval-ledger.ts";
+import { openTrezorDevice } from "./harness/approval-trezor.ts";
+import { send, writePolicy } from "./harness/world.ts";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+let stage: Stage;
+let alice: Holder;
+let dave: Holder;
+
+beforeAll(async () => {
+  stage = await makeStage();
+  alice = await Holder.open(stage.world, "Alice", openLedger("nanosp", "1.22.0"));
+  dave = await Holder.open(stage.world, "Dave", await openTrezorDevice("T1B1"));
+});
+afterAll(async () => {
+  for (const holder of [alice, dave]) await holder?.close();
+  await stage?.world.dispose();
+});
+
+/** Fails with each rule that is broken and where. Both colour schemes. */
+async function isAccessible(page: Page, state: string): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    // Colours that are still changing from one scheme to the other are nobody's.
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.evaluate(AXE);
+    const { violations } = await page.evaluate(
+      async (values) =>
+        await (globalThis as unknown as { axe: { run(how: object): Promise<AxeResults> } }).axe.run({
+          runOnly: { type: "tag", values },
+        }),
+      RULES,
+    );
+    const found = violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => ({ id, target, failureSummary })),
+    );
+    expect(found, `${state}, ${colorScheme}`).toEqual([]);
+  }
+}
+
+test("pairing: before, with an invite, and paired", async () => {
+  const page = await alice.approver.visit("pair.html");
+  await page.getByRole("textbox", { name: "Invite code" }).waitFor();
+  await isAccessible(page, "pair, empty");
+  await page.getByRole("textbox", { name: "Invite code" }).fill("no invite");
+  await isAccessible(page, "pair, with what is no invite");
+  const { code } = await stage.world.json<{ code: string }>("invite", "Alice", "--role", "approver");
+  await page.getByRole("textbox", { name: "Invite code" }).fill(code);
+  await page.getByRole("checkbox", { name: /I compared this fingerprint/ }).check();
+  await isAccessible(page, "pair, with an invite");
+  await page.getByRole("button", { name: "Pair", exact: true }).click();
+  await page.getByRole("heading", { name: "Paired as Alice" }).waitFor();
+  await isAccessible(page, "paired");
+  await page.close();
+});
+
+test("enrolling: either vendor, a stop, the address question, sent; and the inbox with nothing in it", async () => {
+  const page = await alice.approver.visit("enrol.html");
+  for (const vendor of ["Trezor", "Ledger"]) {
+    await page.getByRole("radio", { name: new RegExp(vendor) }).check();
+    await page.getByRole("button", { name: `Connect your ${vendor}` }).waitFor();
+    await isAccessible(page, `enrol a ${vendor}`);
+  }
+  await page.getByRole("radio", { name: /Trezor/ }).check();
+  await page.getByRole("button", { name: "Connect your Trezor" }).click();
+  await page.getByRole("alert").getByText("suite-missing", { exact: true }).waitFor();
+  await isAccessible(page, "enrol, stopped");
+  await page.getByRole("radio", { name: /Ledger/ }).check();
+  await page.getByRole("button", { name: "Connect your Ledger" }).click();
+  await page
+    .getByRole("textbox", { name: /^characters/i })
+    .first()
+    .waitFor();
+  await isAccessible(page, "enrol, the address question");
+  await alice.device.decline();
+  await page.getByRole("alert").waitFor();
+  await alice.enrol(page);
+  await isAccessible(page, "enrolment sent");
+  await stage.world.json("members", "confirm", "Alice", await alice.device.address());
+  await page.getByText("Enrolled", { exact: true }).waitFor();
+  await isAccessible(page, "enrolled");
+  await page.goto(page.url().replace("enrol.html", "inbox.html"));
+  await page.getByRole("heading", { name: "Nothing waits for you" }).waitFor();
+  await isAccessible(page, "inbox, empty");
+  await page.close();
+});
+
+test("my device is not found: both vendors", async () => {
+  for (const vendor of ["Ledger", "Trezor"]) {
+    const page = await alice.approver.visit(`help.html?device=${vendor}`);
+    await page.getByRole("list").getByRole("listitem").first().waitFor();
+    await isAccessible(page, `help, ${vendor}`);
+    await page.close();
+  }
+});
+
+test("approving: inbox, waiting, reject, a stop, asking, signed", async () => {
+  await dave.join();
+  await writePolicy(stage.world, ["Alice", "Dave"], 2);
+  const { id } = await send(stage.world, { key: stage.olga });
+  const inbox = await alice.approver.visit("inbox.html");
+  await inbox.locator(`a[href$="${id}"]`).waitFor();
+  await isAccessible(inbox, "inbox");
+  for (const holder of [alice, dave]) {
+    const page = await holder.openRequest(id);
+    await isAccessible(page, `waiting, ${holder.device.vendor}`);
+    await page.getByRole("button", { name: "Reject…" }).click();
+    await isAccessible(page, "reject");
+    await page.reload();
+    await holder.confirm(page);
+    await isAccessible(page, `asking, ${holder.device.vendor}`);
+    await holder.device.decline();
+    await page.getByRole("alert").getByText("declined", { exact: true }).waitFor();
+    await isAccessible(page, `stopped, ${holder.device.vendor}`);
+    await holder.confirm(page);
+    await holder.device.readAndSign();
+    await page.getByText("Received by the agent").waitFor();
+    await isAccessible(page, `approved, ${holder.device.vendor}`);
+    await page.close();
+  }
+  const page = await alice.approver.visit(`approval.html?request=${id}`);
+  await page.getByRole("heading", { name: "Signed", exact: true }).waitFor();
+  await isAccessible(page, "signed");
+  await page.goto(page.url().replace(id, "0000000000000000"));
+  await page.getByRole("heading", { name: "This request is not here" }).waitFor();
+  await isAccessible(page, "not here");
+  await page.close();
+});
+
+test("the red page", async () => {
+  const { id } = await send(stage.world, { key: stage.olga });
+  const page = await alice.openRequest(id);
+  await markAsLie(page, id);
+  await page.reload();
+  await page.getByRole("heading", { name: "Do not sign this request" }).waitFor();
+  await isAccessible(page, "red page");
+  await page.close();
+});
+
+/** Writes into the browser's record what a refused request holds: only how it looks matters here. hostile-agent.spec.ts makes real ones. */
+async function markAsLie(page: Page, id: string): Promise<void> {
+  await page.evaluate(
+    async (key) =>
+      await new Promise<void>((resolve, reject) => {
+        const opening = indexedDB.open("opencustody");
+        opening.onerror = () => reject(new Error("no database"));
+        opening.onsuccess = () => {
+          const requests = opening.result.transaction("requests", "readwrite").objectStore("requests");
+          const reading = requests.get(key);
+          reading.onsuccess = () => {
+            const problem = { code: "ERR_REQUEST_DIFFERS", message: "The amount in the bytes is another one." };
+            const stored = { ...(reading.result as object), problem };
+            const writing = requests.keyPath === null ? requests.put(stored, key) : requests.put(stored);
+            writing.onsuccess = () => resolve();
+            writing.onerror = () => reject(new Error("not written"));
+          };
+        };
+      }),
+    id,
+  );
+}
+
+test.each(["Ledger", "Trezor"] as const)("a whole approval on a %s by the keyboard alone", async (vendor) => {
+  const holder = vendor === "Ledger" ? alice : dave;
+  const { id } = await send(stage.world, { key: stage.olga });
+  const page = await holder.approver.visit("inbox.html");
+  await page.locator(`a[href$="${id}"]`).waitFor();
+  // The inbox may open a request in another tab.
+  const opened = Promise.race([
+    page.waitForURL(/approval\.html/).then(() => page),
+    holder.approver.context.waitForEvent("page"),
+  ]);
+  await tabTo(page, new RegExp(id), "href");
+  await page.keyboard.press("Enter");
+  const approval = await opened;
+  await approval.getByRole("heading", { name: "Waiting for approvals" }).waitFor();
+
+  const passed = await tabTo(approval, new RegExp(`^Confirm on ${vendor}$`));
+  expect(passed.at(-1), "nothing that decides comes before the button").toBe(`Confirm on ${vendor}`);
+  expect(passed.some((name) => /^(Reject|Cancel)/.test(name))).toBe(false);
+  await approval.keyboard.press("Space");
+  await approval.getByRole("heading", { name: `Your ${vendor} asks you now` }).waitFor();
+  await holder.device.prompted();
+  // A second key stroke meets nothing that withdraws.
+  await approval.keyboard.press("Space");
+  await approval.keyboard.press("Enter");
+  await holder.device.decline();
+  await approval.getByRole("alert").getByText("declined", { exact: true }).waitFor();
+
+  await tabTo(approval, new RegExp(`^Confirm on ${vendor}$`));
+  await approval.keyboard.press("Enter");
+  await holder.device.readAndSign();
+  await approval.getByText("Received by the agent").waitFor();
+  await approval.close();
+});
+
+/** Presses Tab until the focus is on what `pattern` names; each stop on the way must be seen. Returns the names passed. */
+async function tabTo(page: Page, pattern: RegExp, by: "text" | "href" = "text"): Promise<string[]> {
+  const passed: string[] = [];
+  for (let presses = 0; presses < 60; presses += 1) {
+    await page.keyboard.press("Tab");
+    const focus = await page.evaluate(() => {
+      const element = document.activeElement;
+      if (!(element instanceof HTMLElement) || element === document.body) return null;
+      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
+      const { width, height } = element.getBoundingClientRect();
+      return {
+        text: element.textContent.trim(),
+        href: element.getAttribute("href") ?? "",
+        seen: width > 0 && height > 0 && ((outlineStyle !== "none" && outlineWidth !== "0px") || boxShadow !== "none"),
+      };
+    });
+    if (focus === null) continue;
+    expect(focus.seen, `the focus on "${focus.text}" is seen`).toBe(true);
+    passed.push(focus.text);
+    if (pattern.test(focus[by])) return passed;
+  }
+  throw new Error(`Tab never reached ${String(pattern)}; it passed ${passed.join(", ")}`);
+}
