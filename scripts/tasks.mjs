@@ -45,7 +45,10 @@ export const TASKS = {
     stages: () => [{ name: "format", commands: [{ program: "biome", args: ["check", "--write", "."] }] }],
   },
   pictures: { needs: ["softhsm", "chromium"], stages: (args) => [build(), program("test/pictures.ts", args)] },
-  bench: { needs: ["softhsm", "chromium"], stages: (args) => [build(["--logLevel", "warn"]), program("test/bench.ts", args)] },
+  bench: {
+    needs: ["softhsm", "chromium"],
+    stages: (args) => [build(["--logLevel", "warn"]), program("test/bench.ts", args)],
+  },
 };
 
 /** The task of that name; `undefined` for a name that is not in the table (never one that an object inherits). */
