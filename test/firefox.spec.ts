@@ -26,8 +26,6 @@ let trezor: TrezorSetup;
 /** Alice's other browser, with which she enrolled a Ledger. */
 let elsewhere: Member;
 let bob: Member;
-/** A request that came before the Trezor was enrolled, and stays open. */
-let early: string;
 
 beforeAll(async () => {
   [world, trezor] = await Promise.all([makeWorld(), openTrezor()]);
@@ -57,11 +55,11 @@ test("pairing, and a request in the inbox, opened from there", async () => {
   const inbox = await alice.visit("inbox.html");
   await sees(inbox, "Connected to 127.0.0.1:8787");
   await sees(inbox, "Nothing waits for you");
-  early = (await send(world, { key: olga })).id;
+  const { id } = await send(world, { key: olga });
   await sees(inbox, "1 request waits for you");
   await inbox.close();
 
-  const page = await alice.visit(`approval.html?request=${early}`);
+  const page = await alice.visit(`approval.html?request=${id}`);
   await sees(page, `Send 1.50 ETH to ${DESTINATION} from Treasury-1`);
   await sees(page, "Waiting for approvals");
   // A Ledger is answered before it is plugged in, and there is no button that could not work.
@@ -134,7 +132,8 @@ simulated("a request is approved on the Trezor: received by the agent, signed by
 });
 
 simulated("Suite is closed, then the person declines: each is said, and the request stays", async () => {
-  const page = await alice.visit(`approval.html?request=${early}`);
+  const { id } = await send(world, { key: olga });
+  const page = await alice.visit(`approval.html?request=${id}`);
   await trezor.suite?.stop();
   await locate(page, "button", "Confirm on Trezor").click();
   await sees(page, "Trezor Suite is not running");
@@ -147,7 +146,7 @@ simulated("Suite is closed, then the person declines: each is said, and the requ
   await sees(page, "You declined on the device. Nothing was signed, and the request is still open.");
   await sees(page, "Waiting for approvals");
   expect(trezor.trezor?.signatures).toBe(1);
-  expect(await showRequest(world, early)).toMatchObject({ state: "pending", signed: null });
+  expect(await showRequest(world, id)).toMatchObject({ state: "pending", signed: null });
   await page.close();
   for (const origin of trezor.suite?.origins ?? []) expect(origin).toMatch(OUR_ORIGIN);
 });
