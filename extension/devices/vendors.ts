@@ -5,7 +5,7 @@
 import type { Vendor } from "../../protocol/vendor.ts";
 import { type ApprovalDevice, DeviceFault } from "./device.ts";
 import { connectLedger } from "./ledger.ts";
-import { suiteAnswers } from "./suite.ts";
+import { HELD_BACK, suiteAnswers } from "./suite.ts";
 import { connectTrezor } from "./trezor.ts";
 
 /** Connects after a click. With `choose` a Ledger is picked in the browser's list, even where one is permitted already. @throws DeviceFault */
@@ -33,11 +33,11 @@ export const LOOK_EVERY: Record<Vendor, number> = { Ledger: 2000, Trezor: 3000 }
 
 /**
  * Looks whether the device could be asked now; nothing is shown on it. `check` is given a connected Ledger; a Trezor is not connected.
- * Call it inside `withDeviceIfFree`. @throws DeviceFault that says what is in the way
+ * Call it inside `withDeviceIfFree` for a Ledger, beside it for a Trezor: it may take a minute and asks the Trezor nothing. @throws DeviceFault that says what is in the way
  */
 export async function lookAtDevice(vendor: Vendor, check: (device: ApprovalDevice) => Promise<void>): Promise<void> {
   if (vendor === "Trezor") {
-    if (!(await suiteAnswers())) throw new DeviceFault("suite-missing");
+    if (!(await suiteAnswers(HELD_BACK))) throw new DeviceFault("suite-missing");
     return;
   }
   const device = await connectLedger({ choose: false });

@@ -65,7 +65,10 @@ export async function withConnected<T>(
 /** Looks whether the device could be asked now, showing nothing on it. Null: it is ready. Waits for no other window. */
 export async function lookAgain(vendor: Vendor): Promise<Stop | null> {
   try {
-    await withDeviceIfFree(async () => await lookAtDevice(vendor, async (device) => void (await enrolledOn(device))));
+    const look = async () => await lookAtDevice(vendor, async (device) => void (await enrolledOn(device)));
+    // A look for Suite may take long and touches no device: it must not keep a click waiting.
+    await withDeviceIfFree(vendor === "Trezor" ? async () => undefined : look);
+    if (vendor === "Trezor") await look();
     return null;
   } catch (error) {
     return explain(error, vendor);
