@@ -34,7 +34,7 @@ export { loadDevices, loadLink, loadNotices, loadPairing, loadRequest, loadReque
 
 /** An enrolment or a pairing waits this long for the agent. Seconds. */
 const PATIENCE = 30 * 24 * 3600;
-/** A rejection or withdrawal is delivered even where the request expires meanwhile: the agent then says so. Seconds. */
+/** A rejection or withdrawal outlives its request by this much: a stop must not die before the go that it stops. Seconds. */
 const LATE = 3600;
 
 /** What an invite says, without using it: the fingerprint (64 hex digits) is compared with the operator's before `pair`. @throws Fault ERR_INVITE */
@@ -156,8 +156,8 @@ export async function approve(requestId: string, signed: { address: string; sign
 /** Ends the request, for everybody. Needs no device. @throws Fault ERR_REQUEST_* */
 export async function reject(requestId: string, reason: RejectReason): Promise<void> {
   const { signer, trust } = await ourselves();
-  const { digest } = await requireRequest(requestId);
-  const claims = claimsFor(signer, trust.hsm, trust.now, LATE);
+  const { digest, payload } = await requireRequest(requestId);
+  const claims = claimsFor(signer, trust.hsm, trust.now, Math.max(payload.exp - trust.now, 0) + LATE);
   const jws = await signEnvelope(REJECTION, { ...claims, request: requestId, digest, reason }, signer);
   await record(requestId, { kind: "rejection", jws, ...claims });
 }
@@ -168,8 +168,8 @@ export async function reject(requestId: string, reason: RejectReason): Promise<v
  */
 export async function withdraw(requestId: string): Promise<void> {
   const { signer, trust } = await ourselves();
-  const { digest } = await requireRequest(requestId);
-  const claims = claimsFor(signer, trust.hsm, trust.now, LATE);
+  const { digest, payload } = await requireRequest(requestId);
+  const claims = claimsFor(signer, trust.hsm, trust.now, Math.max(payload.exp - trust.now, 0) + LATE);
   const jws = await signEnvelope(WITHDRAWAL, { ...claims, request: requestId, digest }, signer);
   await record(requestId, { kind: "withdrawal", jws, ...claims });
 }

@@ -8,6 +8,7 @@ import { checkRequest, trustOf } from "./check.ts";
 import { clock } from "./compose.ts";
 import { type ApprovalDevice, DeviceFault } from "./devices/device.ts";
 import { loadDevices, loadPairing, loadRequest } from "./store.ts";
+import { isOpen } from "./waiting.ts";
 
 /**
  * Has `device` sign the statement of a request. Waits as long as the person reads.
@@ -17,11 +18,15 @@ export async function signWithDevice(
   requestId: string,
   device: ApprovalDevice,
 ): Promise<{ address: string; signature: string }> {
+  // Before all that is read for the check: a Trezor may keep this waiting for minutes.
+  const { path, address } = await enrolledOn(device);
   const request = await loadRequest(requestId);
   if (request === null) throw new Fault("ERR_REQUEST_UNKNOWN", "This request is not known in this browser.");
   if (request.problem !== null) throw new Fault("ERR_REQUEST_DIFFERS", request.problem.message);
   const trust = trustOf(await loadPairing(), clock());
-  const { path, address } = await enrolledOn(device);
+  if (!isOpen(request)) {
+    throw new Fault("ERR_REQUEST_STATE", "The request is over; nothing was asked of your device.");
+  }
   const { statement } = await checkRequest(request, trust);
   const signature = await device.signStatement(path, statement);
   if (recoverSigner(statement, signature) !== address) {

@@ -167,11 +167,13 @@ test("a signature implies a quorum of eligible people and no stop; a quorum with
       const proposer = STAFF[initiator] ?? makePerson("Olga");
       const office = await Office.open(STAFF, threshold);
       try {
-        office.add({ ...proposer, key: makePerson("x").key }, ["initiator"], "files");
+        // What proposes is a key in a file, whoever's.
+        const proposing = { ...proposer, key: makePerson("x").key };
+        office.add(proposing, ["initiator"], "files");
         const members = group.flatMap((n) => STAFF[n]?.name ?? []);
         office.setPolicy(members, threshold);
         const eligible = new Set(members.filter((name) => name !== proposer.name));
-        const id = await office.propose(proposer).catch(ignoreFault);
+        const id = await office.propose(proposing).catch(ignoreFault);
         if (id === false) {
           expect(eligible.size).toBeLessThan(threshold);
           return;

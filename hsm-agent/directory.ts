@@ -113,7 +113,19 @@ export function addressOf(vault: VaultRow): string {
 
 /** Registers the key of a file, with which its owner proposes. */
 export function addFileKey(desk: Desk, name: string, roles: readonly Role[], key: PublicJwk): string[] {
-  return changePeople(desk, (people) => addKey(people, name, roles, "files", key));
+  return changePeople(desk, (people) => {
+    requireDistinct([...namesBesides(desk, people, name), name]);
+    return addKey(people, name, roles, "files", key);
+  });
+}
+
+/** Every name that a person's could be taken for: other people, vaults, networks. */
+function namesBesides(desk: Desk, people: People, name: string): string[] {
+  return [
+    ...people.members.map((member) => member.name).filter((other) => other !== name),
+    ...desk.journal.vaults().map((vault) => vault.name),
+    ...currentPolicy(desk.journal).networks.map((network) => network.name),
+  ];
 }
 
 /** Counts a device from now on, once the operator has compared the whole address over another channel. */
@@ -134,8 +146,7 @@ export async function invite(
   const exp = desk.now() + hours * 3600;
   desk.journal.transaction(() => {
     const people = currentPeople(desk.journal);
-    const others = people.members.map((member) => member.name).filter((other) => other !== name);
-    requireDistinct([...others, v.parse(NameSchema, name)]);
+    requireDistinct([...namesBesides(desk, people, name), v.parse(NameSchema, name)]);
     if (desk.journal.invites().filter((open) => open.exp > desk.now()).length >= INVITES_MAX)
       throw new Fault(
         "ERR_INVITE",

@@ -46,6 +46,8 @@ interface Sender {
   readonly member: Member;
   readonly jti: string;
   readonly jws: string;
+  /** When it was opened. */
+  readonly at: number;
 }
 
 /**
@@ -54,6 +56,8 @@ interface Sender {
  */
 export async function receive(desk: Desk, from: string, body: string): Promise<Consequence> {
   let answerTo: { jti: string; request: string | null } | undefined;
+  // One moment for all: what was in time when it was opened is recorded as of then, and opens again later.
+  const now = desk.now();
   try {
     const jws = unseal(body);
     const { typ, kid } = peekEnvelope(jws);
@@ -65,7 +69,7 @@ export async function receive(desk: Desk, from: string, body: string): Promise<C
         type,
         keyOf: keyOf(desk, typ === PAIR.typ),
         audience: desk.identity.signer.kid,
-        now: desk.now(),
+        now,
       });
       answerTo = {
         jti: payload.jti,
@@ -78,6 +82,7 @@ export async function receive(desk: Desk, from: string, body: string): Promise<C
       member: requireMember(currentPeople(desk.journal), kid),
       jti,
       jws,
+      at: now,
     });
     switch (typ) {
       case PAIR.typ:
@@ -89,6 +94,8 @@ export async function receive(desk: Desk, from: string, body: string): Promise<C
       case ENROLMENT.typ: {
         const { jti, address, vendor, model } = await opened(ENROLMENT);
         const { member } = sender(jti);
+        // Whoever leaves that much unread is answered when there is room again; the extension sends it anew.
+        if (!hasRoom(desk, kid)) return NOTHING;
         const add = (people: People) => addDevice(people, member.name, { address, vendor, model });
         const answer = await makeWelcome(desk, add(currentPeople(desk.journal)), kid);
         return { requests: change(desk, add, () => desk.journal.post(answer.jti, [kid], answer.jws)), roster: false };
@@ -195,7 +202,7 @@ function record(
       throw new Fault("ERR_REQUEST_STATE", `The request is ${row.state} already; your answer changes nothing.`);
     const judged = judge(row, name);
     if (judged.kind !== "rejection") journal.changeRequest(row.id, {});
-    journal.addRecord(row.id, { ...judged, person: name, of: message.jti, at: desk.now(), jws: sender.jws });
+    journal.addRecord(row.id, { ...judged, person: name, of: message.jti, at: sender.at, jws: sender.jws });
     return { requests: [row.id], roster: false };
   });
 }
@@ -207,7 +214,7 @@ function frameId(): string {
 
 /** Answers a resent message with the last receipt, which names it. */
 function resend(desk: Desk, row: RequestRow, kid: string): void {
-  if (row.receipt === null || row.receiptN === 0) return;
+  if (row.receipt === null || row.receiptN === 0 || !hasRoom(desk, kid)) return;
   desk.journal.post(frameId(), [kid], row.receipt);
   desk.wake();
 }

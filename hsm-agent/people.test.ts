@@ -49,11 +49,15 @@ test("a device waits for confirmation, and the same again changes nothing", () =
   expect(addDevice(enrolled, "Alice", device)).toBe(enrolled);
 });
 
-test("a device is one person's only, pending or enrolled", () => {
+test("a confirmed device is one person's for ever; one that waits takes it from nobody", () => {
   const device = { ...LEDGER, address: ALICE.address };
-  const pending = addDevice(two, "Alice", device);
-  for (const people of [pending, confirmDevice(pending, "Alice", ALICE.address)])
-    expect(() => addDevice(people, "Bob", device)).toThrow(expect.objectContaining(fault("ERR_DEVICE_TAKEN")));
+  const taken = expect.objectContaining(fault("ERR_DEVICE_TAKEN")) as Error;
+  const squatted = addDevice(addDevice(two, "Bob", device), "Alice", device);
+  const confirmed = confirmDevice(squatted, "Alice", ALICE.address);
+  expect(findMember(confirmed, "Alice").devices).toEqual([{ ...device, state: "enrolled" }]);
+  expect(findMember(confirmed, "Bob").devices).toEqual([]);
+  expect(() => addDevice(confirmed, "Bob", device)).toThrow(taken);
+  expect(() => confirmDevice(addDevice(squatted, "Bob", device), "Zoe", ALICE.address)).toThrow();
 });
 
 test("four devices of a person may wait, not more: the document does not grow without end", () => {

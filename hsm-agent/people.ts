@@ -85,12 +85,9 @@ const PENDING_MAX = 4;
 
 /** Adds a device that waits for confirmation. The same again changes nothing. @throws Fault ERR_DEVICE_TAKEN, ERR_DEVICE_LIMIT */
 export function addDevice(people: People, name: string, device: Omit<DeviceRecord, "state">): People {
-  const owner = people.members.find((member) => member.devices.some((d) => d.address === device.address));
-  if (owner?.name === name) return people;
-  if (owner !== undefined) {
-    throw new Fault("ERR_DEVICE_TAKEN", "This device is another person's already; use one of your own.");
-  }
+  requireFree(people, name, device.address);
   const member = findMember(people, name);
+  if (member.devices.some(({ address }) => address === device.address)) return people;
   if (member.devices.filter(({ state }) => state === "pending").length >= PENDING_MAX)
     throw new Fault(
       "ERR_DEVICE_LIMIT",
@@ -108,10 +105,24 @@ export function confirmDevice(people: People, name: string, address: string): Pe
       `${name} has no device with this address; compare every character, and do not confirm what differs.`,
     );
   }
-  return replace(people, {
+  requireFree(people, name, address);
+  const confirmed = replace(people, {
     ...member,
     devices: member.devices.map((device) => (device.address === address ? { ...device, state: "enrolled" } : device)),
   });
+  // Whoever else waits with this address waits in vain: it belongs to one person for ever.
+  const members = confirmed.members.map((m) =>
+    m.name === name ? m : { ...m, devices: m.devices.filter((device) => device.address !== address) },
+  );
+  return { ...confirmed, members };
+}
+
+/** An address that counts for one person is nobody else's. One that only waits takes it from nobody. @throws Fault ERR_DEVICE_TAKEN */
+function requireFree(people: People, name: string, address: string): void {
+  const isOwner = (m: Member) => m.devices.some((d) => d.address === address && d.state === "enrolled");
+  if (people.members.some((member) => member.name !== name && isOwner(member))) {
+    throw new Fault("ERR_DEVICE_TAKEN", "This device is another person's already; use one of your own.");
+  }
 }
 
 /** @throws Fault ERR_MEMBER_UNKNOWN */

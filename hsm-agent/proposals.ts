@@ -2,7 +2,7 @@
 import { openEnvelope, payloadText } from "../protocol/envelope.ts";
 import { Fault } from "../protocol/error.ts";
 import { CANCELLATION, PROPOSAL, type Proposal } from "../protocol/message.ts";
-import { requestIdOf } from "../protocol/primitive.ts";
+import { type PublicJwk, requestIdOf } from "../protocol/primitive.ts";
 import { REQUEST, requestDigest, withStatement } from "../protocol/request.ts";
 import { stopRequest } from "./advance.ts";
 import { ethereum } from "./chains/ethereum.ts";
@@ -28,18 +28,22 @@ export interface Proposed {
 export async function propose(desk: Desk, jws: string): Promise<Proposed> {
   const { journal } = desk;
   const hsm = desk.identity.signer.kid;
-  const keyOf = (kid: string) => findOwner(currentPeople(journal), kid)?.key;
+  const keyOf = fileKeyOf(desk);
   const { payload: proposal } = await openEnvelope(jws, { type: PROPOSAL, keyOf, audience: hsm, now: desk.now() });
   const id = requestIdOf(await desk.hsm.random(10));
   const jti = await newJti(desk.hsm);
 
   return journal.transaction(() => {
-    const earlier = journal.requestOfProposal(proposal.jti);
-    if (earlier !== undefined) return { request: earlier.id, created: false, warnings: [] };
     const people = currentPeople(journal);
     const initiator = findOwner(people, proposal.iss)?.member.name;
     if (initiator === undefined)
       throw new Fault("ERR_MEMBER_UNKNOWN", "The proposal's key belongs to nobody any more.");
+    const earlier = journal.requestOfProposal(proposal.jti);
+    if (earlier !== undefined) {
+      if (earlier.initiator !== initiator)
+        throw new Fault("ERR_ENVELOPE_REPLAYED", "The proposal has the name of another person's; propose it again.");
+      return { request: earlier.id, created: false, warnings: [] };
+    }
     const vault = findVault(journal, proposal.vault);
     const permission = decide(currentPolicy(journal), people, {
       vault: vault.name,
@@ -107,7 +111,7 @@ export async function propose(desk: Desk, jws: string): Promise<Proposed> {
 /** The initiator takes a request back. @throws Fault ERR_REQUEST_UNKNOWN, ERR_REQUEST_STATE, ERR_MEMBER_ROLE */
 export async function cancel(desk: Desk, jws: string): Promise<string> {
   const { journal } = desk;
-  const keyOf = (kid: string) => findOwner(currentPeople(journal), kid)?.key;
+  const keyOf = fileKeyOf(desk);
   const audience = desk.identity.signer.kid;
   const { payload } = await openEnvelope(jws, { type: CANCELLATION, keyOf, audience, now: desk.now() });
   journal.transaction(() => {
@@ -133,6 +137,14 @@ export async function cancel(desk: Desk, jws: string): Promise<string> {
     });
   });
   return payload.request;
+}
+
+/** Keys in files propose; the keys of extensions approve, and nothing else. */
+function fileKeyOf(desk: Desk): (kid: string) => PublicJwk | undefined {
+  return (kid) => {
+    const owner = findOwner(currentPeople(desk.journal), kid);
+    return owner?.kind === "files" ? owner.key : undefined;
+  };
 }
 
 function transferOf(proposal: Proposal, permission: ReturnType<typeof decide>, nonce: number) {

@@ -63,7 +63,9 @@ export function isAlarming(problem: Problem | null): problem is Problem {
 export function standingOf(stored: StoredRequest, me: string, now: number): Standing {
   const { payload } = stored;
   const records = stored.receipt?.records ?? [];
-  const approvals = firstOfEach(records.filter((record) => record.kind === "approval"));
+  // As the agent counts: whoever withdrew or rejected after approving does not count any more.
+  const stopped = new Set(records.filter(({ kind }) => kind !== "approval").map(({ person }) => person));
+  const approvals = firstOfEach(records.filter(({ kind, person }) => kind === "approval" && !stopped.has(person)));
   const did = deedOf(stored, records, me);
   const withdrawn = payload.quorum.people.filter(
     (person) =>
