@@ -178,13 +178,15 @@ test("the socket of Trezor Suite is reached as ws:, and nothing else is asked fo
 /** Longer than what Firefox grants an idle background script, and three pings of the link. Milliseconds. */
 const UNWATCHED = 70_000;
 
-const bridgeEvents = () => alice.ports.events.filter((event) => event.endsWith(" 8787"));
+const count = (what: "open" | "close") => alice.ports.events.filter((event) => event === `${what} 8787`).length;
 
 test("with no page open the background script stays, and with it the connection", async () => {
-  const before = bridgeEvents();
-  expect(before.at(-1)).toBe("open 8787");
+  // The end of an earlier connection, of the pairing, may be heard late: what counts is that no new one is needed.
+  const opened = count("open");
+  expect(opened - count("close")).toBeGreaterThan(0);
   await new Promise((resolve) => setTimeout(resolve, UNWATCHED));
-  expect(bridgeEvents()).toEqual(before);
+  expect(count("open")).toBe(opened);
+  expect(opened - count("close")).toBe(1);
 });
 
 test("no page complained", () => {
