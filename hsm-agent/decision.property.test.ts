@@ -187,7 +187,7 @@ test("a signature implies a quorum of eligible people and no stop; a quorum with
           stopped: false,
           signed: false,
         };
-        const run = new Run(office, id, proposer, model);
+        const run = new Run(office, id, proposing, model);
         await run.drive();
         const left = [...meanwhile];
         office.hsm.before = async ({ curve }) => {
