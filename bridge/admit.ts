@@ -7,9 +7,9 @@ import * as v from "valibot";
 import { openEnvelope, peekEnvelope } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
 import type { ClientFrame } from "../protocol/frame.ts";
-import { CARD, type Card, LOGIN, type Login } from "../protocol/message.ts";
+import { CARD, LOGIN, type Login } from "../protocol/message.ts";
 import { type PublicJwk, PublicJwkSchema, thumbprint } from "../protocol/primitive.ts";
-import { findOnRoster, type RosterIndex } from "./roster.ts";
+import type { Rosters } from "./roster.ts";
 
 export type LoginFrame = Extract<ClientFrame, { t: "login" }>;
 
@@ -22,17 +22,31 @@ export interface Gate {
   readonly now: number;
   /** Thumbprints of the agents served here. */
   readonly agents: readonly string[];
-  readonly rosterOf: (agent: string) => RosterIndex | undefined;
+  readonly rosters: Rosters;
   /** Highest card number seen of an agent; 0 for none. */
   readonly cardOf: (agent: string) => number;
 }
 
-/** Whom a connection was authenticated as. `key` is its routing address: for an agent its HSM identity. */
+/** A card that was verified. */
+export interface Certificate {
+  /** Thumbprint of the HSM identity that signed it. */
+  readonly agent: string;
+  readonly n: number;
+  readonly jws: string;
+  readonly hsm: PublicJwk;
+  /** The key that it certifies for logins. */
+  readonly link: PublicJwk;
+}
+
+/**
+ * Whom a connection was authenticated as. `agent` is the one that its login named, `key` its routing address: for an
+ * agent its HSM identity.
+ */
 export interface Party {
   readonly agent: string;
   readonly key: string;
-  /** Set for an agent only. */
-  readonly card: { readonly n: number; readonly hsm: PublicJwk } | null;
+  /** That of the login. Set for an agent only. */
+  readonly card: Certificate | null;
 }
 
 /**
@@ -45,54 +59,55 @@ export async function admit(frame: LoginFrame, gate: Gate): Promise<Party> {
 
 async function admitAgent(jws: string, cardJws: string, gate: Gate): Promise<Party> {
   // 1. The card is signed by an HSM identity that this bridge serves.
-  const card = await openCard(cardJws, gate);
+  const card = await unlessUnknown(openCard(cardJws, gate));
   // 2. It is not older than one that was seen.
-  if (card.n < gate.cardOf(card.iss)) throw oldCard();
+  if (card.n < gate.cardOf(card.agent)) throw oldCard();
   // 3. The login is signed by the key that the card certifies, for that agent, over our nonce.
   const login = await openLogin(jws, gate, (kid) => (thumbprint(card.link) === kid ? card.link : undefined));
-  if (login.agent !== card.iss) throw unknown();
+  if (login.agent !== card.agent) throw unknown();
   checkNonce(login, gate);
-  return { agent: card.iss, key: card.iss, card: { n: card.n, hsm: card.hsm } };
+  return { agent: card.agent, key: card.agent, card };
 }
 
 async function admitClient(jws: string, gate: Gate): Promise<Party> {
   // 1. The key is on the roster of one of our agents, and its invite, if it is one, has not expired.
-  const found = (kid: string, agent: string) => findOnRoster(gate.rosterOf(agent), kid, gate.now);
+  const { rosters, now } = gate;
   const login = await openLogin(jws, gate, (kid) => {
-    for (const agent of gate.agents) {
-      const entry = found(kid, agent);
-      if (entry !== undefined) return entry.jwk;
-    }
-    return undefined;
+    const [agent] = rosters.agentsOf(kid, now);
+    return agent === undefined ? undefined : rosters.find(agent, kid, now)?.jwk;
   });
   // 2. It is on the roster of the agent that the login names.
-  if (!gate.agents.includes(login.agent) || found(login.iss, login.agent) === undefined) throw unknown();
+  if (rosters.find(login.agent, login.iss, now) === undefined) throw unknown();
   // 3. The nonce is ours.
   checkNonce(login, gate);
   return { agent: login.agent, key: login.iss, card: null };
 }
 
 async function openLogin(jws: string, gate: Gate, keyOf: (kid: string) => PublicJwk | undefined): Promise<Login> {
+  return (await unlessUnknown(openEnvelope(jws, { type: LOGIN, keyOf, audience: gate.url, now: gate.now }))).payload;
+}
+
+/** One answer for "not on the roster" and "on it, but not yours": a stranger learns nothing about who is. */
+async function unlessUnknown<T>(opening: Promise<T>): Promise<T> {
   try {
-    return (await openEnvelope(jws, { type: LOGIN, keyOf, audience: gate.url, now: gate.now })).payload;
+    return await opening;
   } catch (error) {
-    // One answer for "not on the roster" and "on it, but not yours": a stranger learns nothing about who is.
     if (isFault(error, "ERR_ENVELOPE_KEY") || isFault(error, "ERR_ENVELOPE_SIGNATURE")) throw unknown(error);
     throw error;
   }
 }
 
-async function openCard(jws: string, gate: Gate): Promise<Card> {
+/**
+ * Verifies a card of one of the agents that `gate` names.
+ * @throws Fault ERR_ENVELOPE_*
+ */
+export async function openCard(jws: string, gate: Pick<Gate, "agents" | "url" | "now">): Promise<Certificate> {
   const { kid } = peekEnvelope(jws);
   const hsm = claimedIdentity(jws);
   // The key comes out of the message itself; it is used only because its thumbprint is one that is configured.
   const keyOf = () => (gate.agents.includes(kid) && thumbprint(hsm) === kid ? hsm : undefined);
-  try {
-    return (await openEnvelope(jws, { type: CARD, keyOf, audience: gate.url, now: gate.now })).payload;
-  } catch (error) {
-    if (isFault(error, "ERR_ENVELOPE_KEY") || isFault(error, "ERR_ENVELOPE_SIGNATURE")) throw unknown(error);
-    throw error;
-  }
+  const { payload } = await openEnvelope(jws, { type: CARD, keyOf, audience: gate.url, now: gate.now });
+  return { agent: payload.iss, n: payload.n, jws, hsm: payload.hsm, link: payload.link };
 }
 
 function claimedIdentity(jws: string): PublicJwk {
@@ -110,9 +125,9 @@ function checkNonce(login: Login, gate: Gate): void {
   }
 }
 
-/** The refusal of a card with a lower number than one that was seen. */
+/** The refusal of a card that does not follow the newest one that was seen. */
 export function oldCard(): Fault {
-  return new Fault("ERR_CARD_OLD", "A newer card of this agent was seen; log in with the newest.");
+  return new Fault("ERR_CARD_OLD", "A newer card of this agent, or another of its number, was seen; use the newest.");
 }
 
 function unknown(cause?: unknown): Fault {

@@ -5,16 +5,16 @@ import { expect, test } from "vitest";
 import { PublicJwkSchema } from "../protocol/primitive.ts";
 import vectors from "../protocol/vectors/login.json" with { type: "json" };
 import { admit } from "./admit.ts";
-import { openRoster } from "./roster.ts";
+import { openRoster, Rosters } from "./roster.ts";
 
 const { url, nonce, agents, card: seen, logins } = vectors;
 const hsm = v.parse(PublicJwkSchema, vectors.hsm);
 const [agent = ""] = agents;
-const roster = await openRoster(vectors.roster, { agent, hsm, url, now: vectors.now });
+const rosters = new Rosters(agents);
+rosters.put(await openRoster(vectors.roster, { agent, hsm, url, now: vectors.now }));
 
 test.each(logins)("$what", async ({ jws, card, now, party, code }) => {
-  const rosterOf = (name: string) => (name === agent ? roster : undefined);
-  const gate = { url, nonce, now, agents, rosterOf, cardOf: () => seen };
+  const gate = { url, nonce, now, agents, rosters, cardOf: () => seen };
   const admitted = admit({ v: 1, t: "login", jws, card }, gate);
   if (code !== null) await expect(admitted).rejects.toMatchObject({ name: "Fault", code });
   else expect(await admitted).toMatchObject(party ?? {});

@@ -16,11 +16,14 @@ test("a whole file, its folders relative to its own", () => {
     agents: ["q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s"],
     origins: [`chrome-extension://${EXTENSION_ID}`, "moz-extension:*"],
     health: undefined,
+    trustedProxies: 0,
   });
   const health = { socket: "health.sock" };
   expect(parseConfig(JSON.stringify({ ...GOOD, health }), "/etc/oc/bridge.json").health).toEqual({
     socket: "/etc/oc/health.sock",
   });
+  const proxy = { header: "x-forwarded-for", trusted: 2 };
+  expect(parseConfig(JSON.stringify({ ...GOOD, proxy }), "/etc/oc/bridge.json").trustedProxies).toBe(2);
 });
 
 test.each([
@@ -30,6 +33,8 @@ test.each([
   ["a key missing", { ...GOOD, data: undefined }, "data: is missing"],
   ["a plain URL", { ...GOOD, url: "ws://bridge.example.com/" }, "url: a bridge is wss://"],
   ["a bad port", { ...GOOD, listen: { host: "::1", port: 70_000 } }, "listen.port: "],
+  ["another header", { ...GOOD, proxy: { header: "x-real-ip", trusted: 1 } }, "proxy.header: must be x-forwarded-for"],
+  ["no proxy to trust", { ...GOOD, proxy: { header: "x-forwarded-for", trusted: 0 } }, "proxy.trusted: is the number"],
   ["a short fingerprint", { ...GOOD, agents: ["ab"] }, "agents.0: must be 64 lower-case hex digits"],
   ["no agent", { ...GOOD, agents: [] }, "agents: must name at least one agent"],
   ["a web page's origin", { ...GOOD, origins: ["https://example.com"] }, "origins.0: must be chrome-extension"],

@@ -29,6 +29,21 @@ const OriginSchema = v.pipe(
   ),
 );
 
+/**
+ * Where a proxy is in front, all clients come from its address, and share the bound on those that have not logged in. With
+ * this they are told apart by what the proxy adds to the header. To be named only where nobody reaches the bridge past the
+ * `trusted` proxies, and each of them appends to the header: it would believe whatever the header says.
+ */
+const ProxySchema = v.strictObject({
+  header: v.literal("x-forwarded-for", "must be x-forwarded-for"),
+  trusted: v.pipe(
+    v.number(),
+    v.safeInteger(),
+    v.minValue(1, "is the number of proxies, at least 1"),
+    v.maxValue(8, "is the number of proxies, at most 8"),
+  ),
+});
+
 const ConfigSchema = v.strictObject({
   url: BridgeUrlSchema,
   listen: AddressSchema,
@@ -40,6 +55,7 @@ const ConfigSchema = v.strictObject({
   ),
   origins: v.optional(v.pipe(v.array(OriginSchema), v.minLength(1), v.maxLength(16)), DEFAULT_ORIGINS),
   health: v.optional(v.union([AddressSchema, v.strictObject({ socket: PathSchema })])),
+  proxy: v.optional(ProxySchema),
 });
 
 /** Where the health endpoint listens. */
@@ -57,6 +73,8 @@ export interface BridgeConfig {
   readonly origins: readonly string[];
   /** undefined: off. */
   readonly health: HealthAddress | undefined;
+  /** How many proxies in front append to X-Forwarded-For; 0: it is not looked at. */
+  readonly trustedProxies: number;
 }
 
 /**
@@ -85,7 +103,7 @@ export function parseConfig(text: string, path: string): BridgeConfig {
   if (!parsed.success) {
     throw new Fault("ERR_CONFIG", `In the configuration file ${path}, ${complaint(parsed.issues[0])}.`);
   }
-  const { url, listen, data, agents, origins, health } = parsed.output;
+  const { url, listen, data, agents, origins, health, proxy } = parsed.output;
   const folder = dirname(resolve(path));
   return {
     url,
@@ -94,6 +112,7 @@ export function parseConfig(text: string, path: string): BridgeConfig {
     agents: agents.map(thumbprintOfFingerprint),
     origins,
     health: health !== undefined && "socket" in health ? { socket: resolve(folder, health.socket) } : health,
+    trustedProxies: proxy?.trusted ?? 0,
   };
 }
 

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import { afterEach, expect, test } from "vitest";
 import type { WebSocket } from "ws";
 import { Connection, type Desk } from "./connection.ts";
@@ -41,10 +41,10 @@ const opened: FakeSocket[] = [];
 afterEach(() => {
   for (const socket of opened.splice(0)) socket.terminate();
 });
-function open(): { socket: FakeSocket; connection: Connection } {
+function open(at: Desk = desk, log: Logger = silent): { socket: FakeSocket; connection: Connection } {
   const socket = new FakeSocket();
   opened.push(socket);
-  const connection = new Connection(socket as unknown as WebSocket, desk, LIMITS, silent);
+  const connection = new Connection(socket as unknown as WebSocket, at, LIMITS, log);
   socket.calls.length = 0;
   return { socket, connection };
 }
@@ -73,6 +73,14 @@ test("while a login is verified nothing is read, and what was already read is re
   ]);
 });
 
+test.each(["roster", "card"])("while a %s is verified nothing is read", (t) => {
+  const { socket, connection } = open({ ...desk, receive: () => new Promise(() => undefined) });
+  connection.enter({ agent: "A".repeat(43), key: "A".repeat(43), card: null }, null);
+  socket.emit("message", Buffer.from('{"v":1,"t":"ping"}'), false);
+  socket.emit("message", Buffer.from(`{"v":1,"t":"${t}","jws":"a.b.c"}`), false);
+  expect(socket.calls).toEqual(['send {"v":1,"t":"ready","card":null}', "pause"]);
+});
+
 test("after its end nothing that arrives is looked at", () => {
   const { socket, connection } = open();
   connection.fail("ERR_LOGIN_TIMEOUT");
@@ -80,4 +88,18 @@ test("after its end nothing that arrives is looked at", () => {
   socket.emit("message", Buffer.from("junk"), false);
   connection.fail("ERR_INTERNAL");
   expect(socket.calls).toEqual(before);
+});
+
+test("of an unforeseen error the log has its kind and its place, and nothing that it says", async () => {
+  const lines: string[] = [];
+  // What it says looks like a stack, with a frame in it.
+  const said = "eyJ.secret.one\n    at eyJ.secret.two (file:///a.ts:1:1)\n    at eyJ.secret.three";
+  const failing: Desk = { ...desk, login: () => Promise.reject(new RangeError(said)) };
+  const { socket } = open(failing, pino({ level: "trace" }, { write: (line) => lines.push(line) }));
+  socket.emit("message", Buffer.from('{"v":1,"t":"login","jws":"a.b.c","card":null}'), false);
+  await new Promise(setImmediate);
+  expect(socket.calls).toContain("close 1011");
+  expect(lines.join("")).toContain("RangeError at ");
+  expect(lines.join("")).toContain("connection.test.ts");
+  expect(lines.join("")).not.toContain("eyJ");
 });

@@ -99,14 +99,14 @@ export class Connection {
     return this.#state !== "over" && this.#socket.readyState === this.#socket.OPEN;
   }
 
-  /** The login was accepted. */
-  enter(party: Party): void {
+  /** The login was accepted. `card`: the newest of the agent that it named; null to an agent. */
+  enter(party: Party, card: string | null): void {
     clearTimeout(this.#loginTimer);
     this.#party = party;
     this.#state = "ready";
     if (party.card !== null) this.#bucket.become(this.#limits.agentRate);
     this.#log.info(this.#who(), "admitted");
-    this.send({ v: 1, t: "ready" });
+    this.send({ v: 1, t: "ready", card });
   }
 
   send(frame: BridgeFrame): void {
@@ -185,7 +185,7 @@ export class Connection {
     }
     if (frame.t === "login") this.#state = "verifying";
     // Signatures take time: nothing more is read meanwhile, so nothing piles up here.
-    if (frame.t === "login" || frame.t === "roster") this.#socket.pause();
+    if (frame.t === "login" || frame.t === "roster" || frame.t === "card") this.#socket.pause();
     this.#tail = this.#handle(frame, this.#tail);
   }
 
@@ -226,10 +226,11 @@ export class Connection {
   }
 }
 
-/** Where an error was thrown, without its message. */
+/** Where an error was thrown, without its message, though that has lines like those of a stack. */
 function stackOf(error: Error): string {
   return (
     (error.stack ?? "")
+      .replace(error.message, "")
       .split("\n")
       .find((line) => line.startsWith("    at "))
       ?.trim() ?? ""

@@ -4,11 +4,12 @@
  */
 import { Fault, isFault } from "../protocol/error.ts";
 import type { ClientFrame } from "../protocol/frame.ts";
-import { admit, type LoginFrame, oldCard, type Party } from "./admit.ts";
+import { thumbprint } from "../protocol/primitive.ts";
+import { admit, type Certificate, type LoginFrame, oldCard, openCard, type Party } from "./admit.ts";
 import type { Connection, Desk } from "./connection.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { route } from "./relay.ts";
-import { findOnRoster, openRoster, type RosterIndex, restoreRoster } from "./roster.ts";
+import { openRoster, Rosters, restoreRoster } from "./roster.ts";
 
 type SendFrame = Extract<ClientFrame, { t: "send" }>;
 
@@ -20,21 +21,24 @@ export interface ExchangeParts {
   readonly agents: readonly string[];
   readonly mailbox: Mailbox;
   readonly connectionsPerKey: number;
+  /** Part of an agent's mailbox that one member or invite may fill. */
+  readonly shareOfSender: number;
   /** Seconds since 1970. */
   readonly now: () => number;
 }
 
 export class Exchange implements Desk {
   readonly #parts: ExchangeParts;
-  readonly #rosters = new Map<string, RosterIndex>();
-  /** By agent and key. */
+  readonly #rosters: Rosters;
+  /** By routing address: a member's key, or an agent's HSM identity, which is on no roster that counts. */
   readonly #online = new Map<string, Set<Connection>>();
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
+    this.#rosters = new Rosters(parts.agents);
     for (const agent of parts.agents) {
-      const { roster } = parts.mailbox.authority(agent);
-      if (roster !== null) this.#rosters.set(agent, restoreRoster(roster));
+      const roster = parts.mailbox.roster(agent);
+      if (roster !== undefined) this.#rosters.put(restoreRoster(roster));
     }
   }
 
@@ -45,17 +49,17 @@ export class Exchange implements Desk {
       nonce: connection.nonce,
       now: now(),
       agents,
-      rosterOf: (agent) => this.#rosters.get(agent),
-      cardOf: (agent) => mailbox.authority(agent).card,
+      rosters: this.#rosters,
+      cardOf: (agent) => mailbox.card(agent)?.n ?? 0,
     });
     if (!connection.isOpen) return;
-    if (party.card !== null) this.#takeCard(party.agent, party.card.n);
-    const peers = this.#peers(party);
+    if (party.card !== null) this.#takeCard(party.card);
+    const peers = this.#peers(party.key);
     if (peers.size >= connectionsPerKey) {
       throw new Fault("ERR_LOGIN_TOO_MANY", "This key has too many connections; close one.");
     }
-    this.#online.set(addressOf(party), new Set([...peers, connection]));
-    connection.enter(party);
+    this.#online.set(party.key, new Set([...peers, connection]));
+    connection.enter(party, party.card === null ? (mailbox.card(party.agent)?.jws ?? null) : null);
     this.#deliver(connection);
   }
 
@@ -70,7 +74,9 @@ export class Exchange implements Desk {
       case "send":
         return this.#relay(connection, party, frame);
       case "roster":
-        return await this.#enrol(connection, party, frame.jws);
+        return await this.#renew(connection, party, (card) => this.#enrol(connection, card, frame.jws));
+      case "card":
+        return await this.#renew(connection, party, (card) => this.#certify(connection, card, frame.jws));
       case "login":
         throw misplaced();
     }
@@ -78,77 +84,98 @@ export class Exchange implements Desk {
 
   leave(connection: Connection): void {
     if (connection.party === undefined) return;
-    const peers = this.#peers(connection.party);
+    const { key } = connection.party;
+    const peers = this.#peers(key);
     peers.delete(connection);
-    if (peers.size === 0) this.#online.delete(addressOf(connection.party));
+    if (peers.size === 0) this.#online.delete(key);
   }
 
-  /** Closes connections whose key is not admitted any more: dropped from the roster, or an invite that has expired. */
+  /** Closes connections whose key is not admitted any more: on no roster now, or an invite that has expired. */
   expel(): void {
     for (const connection of this.#all()) {
       const { party } = connection;
       if (party === undefined || party.card !== null) continue;
-      if (findOnRoster(this.#rosters.get(party.agent), party.key, this.#parts.now()) === undefined) {
-        connection.fail("ERR_LOGIN_UNKNOWN");
-      }
+      if (this.#rosters.agentsOf(party.key, this.#parts.now()).length === 0) connection.fail("ERR_LOGIN_UNKNOWN");
     }
   }
 
   /** How many agents are connected. */
   agentsOnline(): number {
-    return this.#parts.agents.filter((agent) => this.#online.has(addressOf({ agent, key: agent }))).length;
+    return this.#parts.agents.filter((agent) => this.#online.has(agent)).length;
   }
 
-  #takeCard(agent: string, n: number): void {
-    const { mailbox } = this.#parts;
-    const highest = mailbox.authority(agent).card;
-    // Asked again: another login may have brought a newer card while this one was being verified.
-    if (n < highest) throw oldCard();
-    if (n === highest) return;
-    mailbox.setCard(agent, n);
-    for (const older of this.#peers({ agent, key: agent })) older.fail("ERR_CARD_OLD");
-  }
-
-  async #enrol(connection: Connection, party: Party, jws: string): Promise<void> {
+  /** A card or roster that is refused leaves the old one in force, and its agent connected: others depend on it. */
+  async #renew(connection: Connection, party: Party, take: (card: Certificate) => Promise<void>): Promise<void> {
     if (party.card === null) throw misplaced();
-    const { agent } = party;
-    const { mailbox, url, now } = this.#parts;
     try {
-      const current = this.#rosters.get(agent);
-      // Letter for letter the one in force: verified when it came, and it may have expired since.
-      if (current?.jws === jws) return connection.send({ v: 1, t: "enrolled", n: current.n });
-      const roster = await openRoster(jws, { agent, hsm: party.card.hsm, url, now: now() });
-      if (!connection.isOpen) return;
-      if (roster.n <= (this.#rosters.get(agent)?.n ?? 0)) {
-        throw new Fault("ERR_ROSTER_OLD", "A roster of this number or a higher one is in force; number it higher.");
-      }
-      mailbox.setRoster(agent, jws);
-      this.#rosters.set(agent, roster);
-      connection.send({ v: 1, t: "enrolled", n: roster.n });
-      this.expel();
+      await take(party.card);
     } catch (error) {
-      // A roster that is refused leaves the one in force, and its agent connected: others still depend on it.
       if (!isFault(error)) throw error;
       connection.refuse(error.code, null);
     }
   }
 
-  #relay(connection: Connection, party: Party, frame: SendFrame): void {
+  async #enrol(connection: Connection, { agent, hsm }: Certificate, jws: string): Promise<void> {
+    const { mailbox, url, now } = this.#parts;
+    const current = this.#rosters.of(agent);
+    // Letter for letter the one in force: verified when it came, and it may have expired since.
+    if (current?.jws === jws) return connection.send({ v: 1, t: "enrolled", n: current.n });
+    const roster = await openRoster(jws, { agent, hsm, url, now: now() });
+    if (!connection.isOpen) return;
+    if (roster.n <= (this.#rosters.of(agent)?.n ?? 0)) {
+      throw new Fault("ERR_ROSTER_OLD", "A roster of this number or a higher one is in force; number it higher.");
+    }
+    mailbox.setRoster(agent, jws);
+    this.#rosters.put(roster);
+    connection.send({ v: 1, t: "enrolled", n: roster.n });
+    this.expel();
+  }
+
+  async #certify(connection: Connection, { agent, link }: Certificate, jws: string): Promise<void> {
+    const { mailbox, url, now } = this.#parts;
+    const newest = mailbox.card(agent);
+    // As with a roster: its answer may have been lost.
+    if (newest?.jws === jws) return connection.send({ v: 1, t: "certified", n: newest.n });
+    const card = await openCard(jws, { agents: [agent], url, now: now() });
+    if (!connection.isOpen) return;
+    if (thumbprint(card.link) !== thumbprint(link)) {
+      throw new Fault("ERR_LOGIN_UNKNOWN", "A card for another link key comes with a login by that key.");
+    }
+    this.#takeCard(card, connection);
+    connection.send({ v: 1, t: "certified", n: card.n });
+  }
+
+  /** Puts a verified card in force: stored, then the agent's connections other than `from` ended, its people told. */
+  #takeCard({ agent, n, jws }: Certificate, from?: Connection): void {
     const { mailbox, now } = this.#parts;
-    const decided = route(party, frame.to, this.#rosters.get(party.agent), now());
+    const newest = mailbox.card(agent);
+    if (newest?.jws === jws) return;
+    // Asked again: a newer card may have come while this one was being verified. Two cards of one number are two agents.
+    if (n <= (newest?.n ?? 0)) throw oldCard();
+    mailbox.setCard(agent, n, jws);
+    for (const older of this.#peers(agent)) if (older !== from) older.fail("ERR_CARD_OLD");
+    for (const peer of this.#all()) {
+      const { party } = peer;
+      if (party?.agent !== agent || this.#rosters.find(agent, party.key, now()) === undefined) continue;
+      peer.send({ v: 1, t: "card", jws });
+    }
+  }
+
+  #relay(connection: Connection, party: Party, frame: SendFrame): void {
+    const { mailbox, now, shareOfSender } = this.#parts;
+    const decided = route(party, frame.to, this.#rosters, now());
     if ("refused" in decided) {
       if (decided.refused === "ERR_LOGIN_UNKNOWN") return connection.fail(decided.refused, frame.id);
       return connection.refuse(decided.refused, frame.id);
     }
     const outcome = mailbox.store(
       {
-        agent: party.agent,
         receiver: decided.to,
         // Stamped from what was authenticated; a frame has no place for a sender's word on it.
         sender: party.key,
         id: frame.id,
         body: frame.body,
-        fair: party.card === null,
+        share: decided.rivals === null ? shareOfSender : 1 / decided.rivals,
         once: decided.once,
       },
       now(),
@@ -157,27 +184,31 @@ export class Exchange implements Desk {
     if (outcome === "spent") return connection.refuse("ERR_INVITE", frame.id);
     connection.send({ v: 1, t: "accepted", id: frame.id });
     if (outcome === "known") return;
-    for (const peer of this.#peers({ agent: party.agent, key: decided.to })) this.#deliver(peer);
+    for (const peer of this.#peers(decided.to)) this.#deliver(peer);
   }
 
   #acknowledge(connection: Connection, party: Party, seq: number): void {
-    const outcome = this.#parts.mailbox.ack(party.agent, party.key, seq);
+    const outcome = this.#parts.mailbox.ack(party.key, seq);
     if (outcome === "ahead") throw new Fault("ERR_FRAME_MALFORMED", "An acknowledgement is of what was delivered.");
     if (outcome === "known") return;
     connection.refund();
-    for (const peer of this.#peers(party)) {
+    for (const peer of this.#peers(party.key)) {
       peer.window.settle(seq);
       this.#deliver(peer);
     }
   }
 
-  /** Pulls from the mailbox what the connection's window has room for, and no more. */
+  /**
+   * Pulls from the mailbox what the connection's window has room for, and no more. A member gets nothing from an agent
+   * whose roster has dropped it, though another's still has it.
+   */
   #deliver(connection: Connection): void {
     const { party, window } = connection;
     if (party === undefined) return;
+    const senders = party.card === null ? this.#rosters.agentsOf(party.key, this.#parts.now()) : null;
     while (connection.isOpen && window.room > 0) {
       const limit = Math.min(window.room, BATCH);
-      const batch = this.#parts.mailbox.after(party.agent, party.key, window.cursor, limit);
+      const batch = this.#parts.mailbox.after(party.key, window.cursor, limit, senders);
       for (const message of batch) {
         if (window.room === 0) return;
         window.push(message.seq, message.size);
@@ -188,17 +219,13 @@ export class Exchange implements Desk {
     }
   }
 
-  #peers(address: { agent: string; key: string }): Set<Connection> {
-    return this.#online.get(addressOf(address)) ?? new Set();
+  #peers(key: string): Set<Connection> {
+    return this.#online.get(key) ?? new Set();
   }
 
   #all(): Connection[] {
     return [...this.#online.values()].flatMap((peers) => [...peers]);
   }
-}
-
-function addressOf({ agent, key }: { readonly agent: string; readonly key: string }): string {
-  return `${agent} ${key}`;
 }
 
 function misplaced(): Fault {

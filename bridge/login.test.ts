@@ -70,7 +70,7 @@ test("a login that another connection sent is refused", async () => {
   const first = rig.connect();
   const jws = await sign(LOGIN, loginPayload(alice, rig.agent, await first.nonce()), alice);
   first.send({ v: 1, t: "login", jws, card: null });
-  expect(await first.next()).toEqual({ v: 1, t: "ready" });
+  expect(await first.next()).toEqual({ v: 1, t: "ready", card: await rig.agent.card(5) });
   const replay = async (client: typeof first) => {
     await client.nonce();
     client.send({ v: 1, t: "login", jws, card: null });
@@ -107,6 +107,8 @@ test("cards: an older one, one of another HSM, for another bridge, expired, alte
   expect(await login(await rig.agent.card(9, { aud: ["wss://other.example.com/"] }))).toEqual(
     refused("ERR_ENVELOPE_AUDIENCE"),
   );
+  // Two cards of one number are two agents.
+  expect(await login(await rig.agent.card(5, { seal: other.link.jwk }))).toEqual(refused("ERR_CARD_OLD"));
   const stale = { iat: seconds() - 100, exp: seconds() - 1 };
   expect(await login(await rig.agent.card(9, stale))).toEqual(refused("ERR_ENVELOPE_EXPIRED"));
   // The card is right, the login is by a key that it does not certify.

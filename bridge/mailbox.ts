@@ -1,7 +1,7 @@
 /**
- * What the bridge keeps, in SQLite: mailboxes, remembered ids, rosters and card numbers. Bodies are opaque to it.
- * Every method is one transaction, durable when it returns (WAL, synchronous=FULL). protocol/README.md, "Mailbox".
- * It decides nothing about who may send (relay.ts) and holds no key.
+ * What the bridge keeps, in SQLite: a mailbox for each receiving key, remembered ids, rosters and cards. Bodies are opaque
+ * to it. Every method is one transaction, durable when it returns (WAL, synchronous=FULL). protocol/README.md, "Mailbox".
+ * It decides nothing about who may send (relay.ts) and holds no private key.
  */
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -9,33 +9,31 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import * as v from "valibot";
 import { Fault } from "../protocol/error.ts";
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 const SCHEMA = `
   -- last never goes back, also when the mailbox is empty: a seq is used once, for ever.
   CREATE TABLE mailbox (
-    agent TEXT, receiver TEXT, last INTEGER NOT NULL, acked INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (agent, receiver)
+    receiver TEXT PRIMARY KEY, last INTEGER NOT NULL, acked INTEGER NOT NULL DEFAULT 0
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE message (
-    agent TEXT NOT NULL, receiver TEXT NOT NULL, seq INTEGER NOT NULL, sender TEXT NOT NULL, id TEXT NOT NULL,
+    receiver TEXT NOT NULL, seq INTEGER NOT NULL, sender TEXT NOT NULL, id TEXT NOT NULL,
     size INTEGER NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (agent, receiver, seq)
+    PRIMARY KEY (receiver, seq)
   ) STRICT;
-  CREATE INDEX message_quota ON message (agent, receiver, sender, size);
+  CREATE INDEX message_quota ON message (receiver, sender, size);
   CREATE INDEX message_age ON message (at);
   -- Outlives the message: an id that comes again is acknowledged and not delivered a second time.
   CREATE TABLE remembered (
-    agent TEXT, sender TEXT, ordinal INTEGER, receiver TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
-    PRIMARY KEY (agent, sender, ordinal)
+    sender TEXT, ordinal INTEGER, receiver TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (sender, ordinal)
   ) STRICT, WITHOUT ROWID;
-  CREATE UNIQUE INDEX remembered_id ON remembered (agent, receiver, sender, id);
+  CREATE UNIQUE INDEX remembered_id ON remembered (receiver, sender, id);
   CREATE INDEX remembered_age ON remembered (at);
   -- Kept for ever: an invite that is listed again later is still spent. One row for each invite that was used.
-  CREATE TABLE spent (agent TEXT, invite TEXT, id TEXT NOT NULL, PRIMARY KEY (agent, invite)) STRICT, WITHOUT ROWID;
-  CREATE TABLE authority (
-    agent TEXT PRIMARY KEY, card INTEGER NOT NULL DEFAULT 0, roster TEXT
-  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE spent (invite TEXT PRIMARY KEY, receiver TEXT NOT NULL, id TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE card (agent TEXT PRIMARY KEY, n INTEGER NOT NULL, jws TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE roster (agent TEXT PRIMARY KEY, jws TEXT NOT NULL) STRICT, WITHOUT ROWID;
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
@@ -43,19 +41,17 @@ const SCHEMA = `
 export interface MailboxLimits {
   readonly messages: number;
   readonly bytes: number;
-  readonly shareOfSender: number;
   readonly retention: number;
   readonly remembered: number;
 }
 
-/** A message on its way in. `fair`: the sender may fill only its share. `once`: an invite's only one. */
+/** A message on its way in. `share`: the part of the mailbox that its sender may fill. `once`: an invite's only one. */
 export interface Incoming {
-  readonly agent: string;
   readonly receiver: string;
   readonly sender: string;
   readonly id: string;
   readonly body: string;
-  readonly fair: boolean;
+  readonly share: number;
   readonly once: boolean;
 }
 
@@ -74,9 +70,10 @@ const MessagesSchema = v.array(MessageSchema);
 
 const QuotaSchema = v.object({ messages: v.number(), bytes: v.number(), own: v.number(), ownBytes: v.number() });
 const BoxSchema = v.object({ last: v.number(), acked: v.number() });
-const SpentSchema = v.object({ id: v.string() });
+const SpentSchema = v.object({ receiver: v.string(), id: v.string() });
 const CountSchema = v.object({ n: v.number() });
-const AuthoritySchema = v.object({ card: v.number(), roster: v.nullable(v.string()) });
+const CardSchema = v.object({ n: v.number(), jws: v.string() });
+const RosterSchema = v.object({ jws: v.string() });
 
 export class Mailbox {
   readonly #database: DatabaseSync;
@@ -95,6 +92,8 @@ export class Mailbox {
       this.#database = new DatabaseSync(join(folder, "bridge.db"), { timeout: 0 });
       // Exclusive before WAL: two bridges on one folder would both believe their seq.
       this.#database.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
+      // What was acknowledged is overwritten in the store; `sweep` takes it out of the write-ahead log.
+      this.#database.exec("PRAGMA secure_delete=ON");
       this.#migrate();
     } catch (cause) {
       if (cause instanceof Fault) throw cause;
@@ -110,29 +109,28 @@ export class Mailbox {
     this.#transaction(() => this.#database.exec(SCHEMA));
   }
 
-  /** Stores a message, once for each (agent, receiver, sender, id). `now` in seconds. */
+  /** Stores a message, once for each (receiver, sender, id). `now` in seconds. */
   store(message: Incoming, now: number): Stored {
-    const { agent, receiver, sender, id, body } = message;
+    const { receiver, sender, id, body } = message;
     return this.#transaction(() => {
       if (message.once) {
         const spent = v.parse(
           v.optional(SpentSchema),
-          this.#sql("SELECT id FROM spent WHERE agent=? AND invite=?").get(agent, sender),
+          this.#sql("SELECT receiver, id FROM spent WHERE invite=?").get(sender),
         );
-        if (spent !== undefined) return spent.id === id ? "known" : "spent";
+        if (spent !== undefined) return spent.receiver === receiver && spent.id === id ? "known" : "spent";
       }
-      const known = this.#sql("SELECT 1 FROM remembered WHERE agent=? AND receiver=? AND sender=? AND id=?");
-      if (known.get(agent, receiver, sender, id) !== undefined) return "known";
+      const known = this.#sql("SELECT 1 FROM remembered WHERE receiver=? AND sender=? AND id=?");
+      if (known.get(receiver, sender, id) !== undefined) return "known";
       if (this.#isFull(message)) return "full";
       const box = v.parse(
         BoxSchema,
         this.#sql(
-          `INSERT INTO mailbox (agent, receiver, last) VALUES (?, ?, 1)
+          `INSERT INTO mailbox (receiver, last) VALUES (?, 1)
            ON CONFLICT DO UPDATE SET last = last + 1 RETURNING last, acked`,
-        ).get(agent, receiver),
+        ).get(receiver),
       );
-      this.#sql("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)").run(
-        agent,
+      this.#sql("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)").run(
         receiver,
         box.last,
         sender,
@@ -142,69 +140,68 @@ export class Mailbox {
         body,
       );
       this.#remember(message, now);
-      if (message.once) this.#sql("INSERT INTO spent VALUES (?, ?, ?)").run(agent, sender, id);
+      if (message.once) this.#sql("INSERT INTO spent VALUES (?, ?, ?)").run(sender, receiver, id);
       return "stored";
     });
   }
 
-  #isFull({ agent, receiver, sender, body, fair }: Incoming): boolean {
-    const { messages, bytes, shareOfSender } = this.#limits;
+  #isFull({ receiver, sender, body, share }: Incoming): boolean {
+    const { messages, bytes } = this.#limits;
     const held = v.parse(
       QuotaSchema,
       this.#sql(
         `SELECT count(*) AS messages, coalesce(sum(size), 0) AS bytes, coalesce(sum(sender = ?1), 0) AS own,
-           coalesce(sum(iif(sender = ?1, size, 0)), 0) AS ownBytes FROM message WHERE agent = ?2 AND receiver = ?3`,
-      ).get(sender, agent, receiver),
+           coalesce(sum(iif(sender = ?1, size, 0)), 0) AS ownBytes FROM message WHERE receiver = ?2`,
+      ).get(sender, receiver),
     );
     if (held.messages + 1 > messages || held.bytes + body.length > bytes) return true;
-    return fair && (held.own + 1 > messages * shareOfSender || held.ownBytes + body.length > bytes * shareOfSender);
+    return held.own + 1 > messages * share || held.ownBytes + body.length > bytes * share;
   }
 
-  #remember({ agent, receiver, sender, id }: Incoming, now: number): void {
+  #remember({ receiver, sender, id }: Incoming, now: number): void {
     const { n } = v.parse(
       CountSchema,
-      this.#sql("SELECT coalesce(max(ordinal), 0) + 1 AS n FROM remembered WHERE agent=? AND sender=?").get(
-        agent,
-        sender,
-      ),
+      this.#sql("SELECT coalesce(max(ordinal), 0) + 1 AS n FROM remembered WHERE sender=?").get(sender),
     );
-    this.#sql("INSERT INTO remembered VALUES (?, ?, ?, ?, ?, ?)").run(agent, sender, n, receiver, id, now);
-    this.#sql("DELETE FROM remembered WHERE agent=? AND sender=? AND ordinal<=?").run(
-      agent,
-      sender,
-      n - this.#limits.remembered,
-    );
+    this.#sql("INSERT INTO remembered VALUES (?, ?, ?, ?, ?)").run(sender, n, receiver, id, now);
+    this.#sql("DELETE FROM remembered WHERE sender=? AND ordinal<=?").run(sender, n - this.#limits.remembered);
   }
 
-  /** At most `limit` messages of a receiver above `seq`, in order. */
-  after(agent: string, receiver: string, seq: number, limit: number): Message[] {
-    const query =
-      "SELECT seq, id, sender, size, body FROM message WHERE agent=? AND receiver=? AND seq>? ORDER BY seq LIMIT ?";
-    return v.parse(MessagesSchema, this.#sql(query).all(agent, receiver, seq, limit));
+  /** At most `limit` messages of a receiver above `seq`, in order: from `senders`, or from anybody where that is null. */
+  after(receiver: string, seq: number, limit: number, senders: readonly string[] | null): Message[] {
+    const query = `SELECT seq, id, sender, size, body FROM message WHERE receiver=?1 AND seq>?2
+      AND (?4 IS NULL OR sender IN (SELECT value FROM json_each(?4))) ORDER BY seq LIMIT ?3`;
+    const named = senders === null ? null : JSON.stringify(senders);
+    return v.parse(MessagesSchema, this.#sql(query).all(receiver, seq, limit, named));
   }
 
   /** Removes up to and with `seq`. `ahead`: no such seq was ever given out; nothing is removed. */
-  ack(agent: string, receiver: string, seq: number): "removed" | "known" | "ahead" {
+  ack(receiver: string, seq: number): "removed" | "known" | "ahead" {
     return this.#transaction(() => {
       const box = v.parse(
         v.optional(BoxSchema, { last: 0, acked: 0 }),
-        this.#sql("SELECT last, acked FROM mailbox WHERE agent=? AND receiver=?").get(agent, receiver),
+        this.#sql("SELECT last, acked FROM mailbox WHERE receiver=?").get(receiver),
       );
       if (seq > box.last) return "ahead";
       if (seq <= box.acked) return "known";
-      this.#sql("UPDATE mailbox SET acked=? WHERE agent=? AND receiver=?").run(seq, agent, receiver);
-      this.#sql("DELETE FROM message WHERE agent=? AND receiver=? AND seq<=?").run(agent, receiver, seq);
+      this.#sql("UPDATE mailbox SET acked=? WHERE receiver=?").run(seq, receiver);
+      this.#sql("DELETE FROM message WHERE receiver=? AND seq<=?").run(receiver, seq);
       return "removed";
     });
   }
 
-  /** Forgets messages and ids older than the retention time. Returns how many messages nobody had fetched. */
+  /**
+   * Forgets messages and ids older than the retention time, and empties the write-ahead log, where bodies that are gone
+   * from the store would otherwise stay until it is full. Returns how many messages nobody had fetched.
+   */
   sweep(now: number): number {
     const before = now - this.#limits.retention;
-    return this.#transaction(() => {
+    const dropped = this.#transaction(() => {
       this.#sql("DELETE FROM remembered WHERE at<=?").run(before);
       return Number(this.#sql("DELETE FROM message WHERE at<=?").run(before).changes);
     });
+    this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    return dropped;
   }
 
   /** Messages waiting, of all receivers. */
@@ -212,21 +209,22 @@ export class Mailbox {
     return v.parse(CountSchema, this.#sql("SELECT count(*) AS n FROM message").get()).n;
   }
 
-  /** Highest card number seen of an agent (0: none) and its roster in force, if there is one. */
-  authority(agent: string): { card: number; roster: string | null } {
-    const row = this.#sql("SELECT card, roster FROM authority WHERE agent=?").get(agent);
-    return v.parse(v.optional(AuthoritySchema, { card: 0, roster: null }), row);
+  /** The card of an agent with the highest number seen. */
+  card(agent: string): { n: number; jws: string } | undefined {
+    return v.parse(v.optional(CardSchema), this.#sql("SELECT n, jws FROM card WHERE agent=?").get(agent));
   }
 
-  setCard(agent: string, n: number): void {
-    this.#sql("INSERT INTO authority (agent, card) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET card=?2").run(agent, n);
+  setCard(agent: string, n: number, jws: string): void {
+    this.#sql("INSERT INTO card VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n=?2, jws=?3").run(agent, n, jws);
+  }
+
+  /** The roster of an agent that is in force. */
+  roster(agent: string): string | undefined {
+    return v.parse(v.optional(RosterSchema), this.#sql("SELECT jws FROM roster WHERE agent=?").get(agent))?.jws;
   }
 
   setRoster(agent: string, jws: string): void {
-    this.#sql("INSERT INTO authority (agent, roster) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET roster=?2").run(
-      agent,
-      jws,
-    );
+    this.#sql("INSERT INTO roster VALUES (?1, ?2) ON CONFLICT DO UPDATE SET jws=?2").run(agent, jws);
   }
 
   close(): void {

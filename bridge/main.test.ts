@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -68,7 +69,7 @@ async function outcome(child: ChildProcess): Promise<{ code: unknown; stderr: st
 
 async function loginAgent(port: number): Promise<Client> {
   const client = new Client(port);
-  expect(await client.login(agent.link, agent, {}, await agent.card())).toEqual({ v: 1, t: "ready" });
+  expect(await client.login(agent.link, agent, {}, await agent.card())).toEqual({ v: 1, t: "ready", card: null });
   return client;
 }
 
@@ -89,7 +90,7 @@ test("killed after it accepted, it still delivers, once, in order, to whom the r
 
   bridge = await start(path);
   member = new Client(bridge.port);
-  expect(await member.login(alice, agent)).toEqual({ v: 1, t: "ready" });
+  expect(await member.login(alice, agent)).toEqual({ v: 1, t: "ready", card: await agent.card() });
   expect(await member.post(agent.hsm.id, "x", ids[2])).toMatchObject({ t: "accepted" });
   let receiver = await loginAgent(bridge.port);
   for (const [at, id] of ids.entries()) expect(await receiver.next()).toMatchObject({ t: "deliver", seq: at + 1, id });
@@ -113,6 +114,44 @@ test.each(["SIGINT", "SIGTERM"] as const)("on %s it says goodbye and exits 0", a
   expect(await Promise.all([client.closed, stranger.closed])).toEqual([1001, 1001]);
   expect(await ended).toEqual({ code: 0, stderr: "" });
   expect(existsSync(join(folder, "health.sock"))).toBe(false);
+});
+
+test("it ends though peers do not read, do not speak, or keep their half open", async () => {
+  const alice = await makeKey();
+  const { child, port } = await start(configure());
+  const first = await loginAgent(port);
+  first.send({ v: 1, t: "roster", jws: await agent.roster(1, [alice]) });
+  expect(await first.next()).toMatchObject({ t: "enrolled" });
+  const deaf = new Client(port);
+  await deaf.login(alice, agent);
+  deaf.socket.pause();
+  // More than the window's megabyte, so that some of it stays in the bridge.
+  for (let i = 0; i < 20; i++) expect(await first.post(alice.id, "x".repeat(100_000))).toMatchObject({ t: "accepted" });
+  const silent = new Client(port);
+  await silent.nonce();
+  silent.socket.pause();
+  const host = new URL(URL_OF_BRIDGE).host;
+  const stuck = [
+    "",
+    "GET / HTTP/1.1\r\nHost:",
+    `GET / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 10\r\n\r\nx`,
+    `GET /no HTTP/1.1\r\nHost: ${host}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n`,
+  ].map((text) => {
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    socket.on("error", () => undefined);
+    socket.write(text);
+    return socket;
+  });
+  for (const socket of stuck) if (socket.connecting) await once(socket, "connect");
+  // Answered only after what was sent before it was seen.
+  expect(await first.quiet()).toBe(true);
+  const ended = outcome(child);
+  child.kill("SIGTERM");
+  expect(await ended).toEqual({ code: 0, stderr: "" });
+  for (const socket of [...stuck, deaf.socket, silent.socket]) {
+    if ("terminate" in socket) socket.terminate();
+    else socket.destroy();
+  }
 });
 
 test("health on a Unix socket of the owner's, also in place of one that a killed bridge left", async () => {

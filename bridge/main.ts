@@ -1,12 +1,14 @@
 /**
  * The bridge as a program: `node bridge/main.ts --config bridge.json`. JSON log lines on stdout; the first, "listening",
- * has the port. Ends with 0 on SIGINT or SIGTERM, 2 where configuration or folder will not do, 1 on a fault of its own.
+ * has the port. Ends with 0 on SIGINT or SIGTERM, within 5 s and at once on a second one, 2 where configuration or folder
+ * will not do, 1 on a fault of its own.
  */
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { Fault, isFault } from "../protocol/error.ts";
 import { readConfig } from "./config.ts";
 import { startBridge } from "./server.ts";
+import { onSignal } from "./stop.ts";
 
 const USAGE = `Relays sealed messages between agents, approvers and consoles.
 
@@ -35,13 +37,7 @@ try {
     const config = readConfig(path);
     const bridge = await startBridge(config, log);
     log.info({ port: bridge.port, health: bridge.health, url: config.url }, "listening");
-    let stopping = false;
-    const stop = (signal: NodeJS.Signals): void => {
-      if (stopping) return;
-      stopping = true;
-      log.info({ signal }, "stopping");
-      void bridge.close().then(() => process.exit(0));
-    };
+    const stop = onSignal({ close: () => bridge.close(), exit: (code) => process.exit(code), log });
     process.on("SIGINT", stop);
     process.on("SIGTERM", stop);
   }

@@ -2,50 +2,75 @@ import { expect, test } from "vitest";
 import type { Party } from "./admit.ts";
 import { Bucket } from "./rate.ts";
 import { route, Window } from "./relay.ts";
-import type { RosterIndex } from "./roster.ts";
+import { type RosterIndex, Rosters } from "./roster.ts";
 
 const jwk = { kty: "EC", crv: "P-256", x: "x", y: "y" } as const;
-const ROSTER: RosterIndex = {
+const HSM: RosterIndex = {
   agent: "hsm",
   n: 1,
   jws: "",
   members: new Map([
     ["alice", jwk],
     ["bob", jwk],
-    // An agent that lists its own identity gives nobody a second way to its mailbox.
+    // Agents' identities on a roster give nobody a second way to an agent's mailbox.
     ["hsm", jwk],
+    ["next", jwk],
   ]),
   invites: new Map([
     ["guest", { key: jwk, exp: 100 }],
     ["alice", { key: jwk, exp: 100 }],
   ]),
 };
-const client = (key: string): Party => ({ agent: "hsm", key, card: null });
-const agent: Party = { agent: "hsm", key: "hsm", card: { n: 1, hsm: jwk } };
+/** The same people's next HSM identity. */
+const NEXT: RosterIndex = {
+  agent: "next",
+  n: 1,
+  jws: "",
+  members: new Map([["alice", jwk]]),
+  invites: new Map([["bob", { key: jwk, exp: 100 }]]),
+};
+const ROSTERS = new Rosters(["hsm", "next", "third"]);
+ROSTERS.put(HSM);
+ROSTERS.put(NEXT);
+
+const client = (key: string, agent = "hsm"): Party => ({ agent, key, card: null });
+const asAgent = (agent: string): Party => ({ agent, key: agent, card: { agent, n: 1, jws: "", hsm: jwk, link: jwk } });
 const noReceiver = { refused: "ERR_FRAME_UNKNOWN_RECEIVER" };
 const noSender = { refused: "ERR_LOGIN_UNKNOWN" };
 
 test.each([
-  ["member to agent", client("alice"), "hsm", { to: "hsm", once: false }],
-  ["invite to agent", client("guest"), "hsm", { to: "hsm", once: true }],
+  ["member to agent", client("alice"), "hsm", { to: "hsm", once: false, rivals: null }],
+  ["invite to agent", client("guest"), "hsm", { to: "hsm", once: true, rivals: null }],
+  ["member to the other agent that has it", client("alice"), "next", { to: "next", once: false, rivals: null }],
+  ["member here, invite there", client("bob"), "next", { to: "next", once: true, rivals: null }],
+  ["invite here, member there", client("bob", "next"), "hsm", { to: "hsm", once: false, rivals: null }],
+  ["invite to another agent", client("guest"), "next", noReceiver],
+  ["member to an agent without a roster", client("alice"), "third", noReceiver],
+  ["member to an agent that is not served", client("alice"), "fourth", noReceiver],
   ["member to member", client("alice"), "bob", noReceiver],
   ["member to itself", client("alice"), "alice", noReceiver],
   ["invite to member", client("guest"), "alice", noReceiver],
   ["stranger to agent", client("mallory"), "hsm", noSender],
   ["the identity's key as a client", client("hsm"), "hsm", noSender],
-  ["agent to member", agent, "alice", { to: "alice", once: false }],
-  ["agent to invite", agent, "guest", { to: "guest", once: false }],
-  ["agent to stranger", agent, "mallory", noReceiver],
-  ["agent to itself", agent, "hsm", noReceiver],
+  ["another identity's key as a client", client("next"), "hsm", noSender],
+  ["agent to member", asAgent("next"), "alice", { to: "alice", once: false, rivals: 2 }],
+  ["agent to invite", asAgent("hsm"), "guest", { to: "guest", once: false, rivals: 1 }],
+  ["agent to another's invite", asAgent("next"), "guest", noReceiver],
+  ["agent to stranger", asAgent("hsm"), "mallory", noReceiver],
+  ["agent to itself", asAgent("hsm"), "hsm", noReceiver],
+  ["agent to another agent", asAgent("hsm"), "next", noReceiver],
+  ["agent without a roster", asAgent("third"), "alice", noReceiver],
 ])("%s", (_, from, to, expected) => {
-  expect(route(from, to, ROSTER, 99)).toEqual(expected);
+  expect(route(from, to, ROSTERS, 99)).toEqual(expected);
 });
 
 test("an invite ends at its expiry, for sending and for receiving; without a roster nobody is anybody", () => {
-  expect(route(client("guest"), "hsm", ROSTER, 100)).toEqual(noSender);
-  expect(route(agent, "guest", ROSTER, 100)).toEqual(noReceiver);
-  expect(route(client("alice"), "hsm", undefined, 0)).toEqual(noSender);
-  expect(route(agent, "alice", undefined, 0)).toEqual(noReceiver);
+  expect(route(client("guest"), "hsm", ROSTERS, 100)).toEqual(noSender);
+  expect(route(asAgent("hsm"), "guest", ROSTERS, 100)).toEqual(noReceiver);
+  // Bob's invite there has ended; here he is a member as before.
+  expect(route(client("bob"), "next", ROSTERS, 100)).toEqual(noReceiver);
+  expect(route(client("alice"), "hsm", new Rosters(["hsm"]), 0)).toEqual(noSender);
+  expect(route(asAgent("hsm"), "alice", new Rosters(["hsm"]), 0)).toEqual(noReceiver);
 });
 
 test("a window closes on messages or bytes, and opens as they are settled", () => {

@@ -4,25 +4,29 @@
  */
 import type { ErrorCode } from "../protocol/error.ts";
 import type { Party } from "./admit.ts";
-import { findOnRoster, type RosterIndex } from "./roster.ts";
-
-/** `once`: this sender's first message is its last (an invite). */
-export type Route = { readonly to: string; readonly once: boolean } | { readonly refused: ErrorCode };
+import type { Rosters } from "./roster.ts";
 
 /**
- * Judges one message by the roster in force at `now` (seconds), not by the one of the sender's login: an agent may
- * send to whoever is on its roster, they only to their agent, never to each other.
+ * `once`: this sender's first message is its last (an invite). `rivals`: how many agents may send to this receiver;
+ * null where the receiver is an agent.
  */
-export function route(from: Party, to: string, roster: RosterIndex | undefined, now: number): Route {
+export type Route =
+  | { readonly to: string; readonly once: boolean; readonly rivals: number | null }
+  | { readonly refused: ErrorCode };
+
+/**
+ * Judges one message by the rosters in force at `now` (seconds), not by those of the sender's login: an agent may
+ * send to whoever is on its roster, they only to agents whose roster has them, never to each other.
+ */
+export function route(from: Party, to: string, rosters: Rosters, now: number): Route {
   if (from.card !== null) {
-    return findOnRoster(roster, to, now) === undefined
-      ? { refused: "ERR_FRAME_UNKNOWN_RECEIVER" }
-      : { to, once: false };
+    if (rosters.find(from.agent, to, now) === undefined) return { refused: "ERR_FRAME_UNKNOWN_RECEIVER" };
+    return { to, once: false, rivals: rosters.agentsOf(to, now).length };
   }
-  const sender = findOnRoster(roster, from.key, now);
-  if (sender === undefined) return { refused: "ERR_LOGIN_UNKNOWN" };
-  if (to !== from.agent) return { refused: "ERR_FRAME_UNKNOWN_RECEIVER" };
-  return { to, once: sender.standing === "invite" };
+  const sender = rosters.find(to, from.key, now);
+  if (sender !== undefined) return { to, once: sender.standing === "invite", rivals: null };
+  const isKnown = rosters.agentsOf(from.key, now).length > 0;
+  return { refused: isKnown ? "ERR_FRAME_UNKNOWN_RECEIVER" : "ERR_LOGIN_UNKNOWN" };
 }
 
 /** How much may be under way to one connection before it acknowledges. */

@@ -1,6 +1,7 @@
 /**
  * The roster: who may use the bridge, as an agent's HSM identity signed it. Verified on arrival, then only read.
- * Pure: where it is kept is mailbox.ts, what follows from it is exchange.ts. protocol/README.md, "Roster".
+ * No store and no clock: where rosters are kept is mailbox.ts, what follows from them is exchange.ts and relay.ts.
+ * protocol/README.md, "Roster".
  */
 import { base64url } from "jose";
 import * as v from "valibot";
@@ -19,6 +20,12 @@ export interface RosterIndex {
   readonly jws: string;
   readonly members: ReadonlyMap<string, PublicJwk>;
   readonly invites: ReadonlyMap<string, { readonly key: PublicJwk; readonly exp: number }>;
+}
+
+/** A key's public half and its standing. */
+export interface RosterEntry {
+  readonly standing: Standing;
+  readonly jwk: PublicJwk;
 }
 
 /**
@@ -55,16 +62,38 @@ function indexRoster(jws: string, roster: Roster): RosterIndex {
   };
 }
 
-/** The public key of `key` and its standing now (seconds), or undefined where it has none. */
-export function findOnRoster(
-  roster: RosterIndex | undefined,
-  key: string,
-  now: number,
-): { readonly standing: Standing; readonly jwk: PublicJwk } | undefined {
-  // The HSM identity never logs in: on a roster its thumbprint would be a second way to the agent's mailbox.
-  if (roster === undefined || key === roster.agent) return undefined;
-  const member = roster.members.get(key);
-  if (member !== undefined) return { standing: "member", jwk: member };
-  const invite = roster.invites.get(key);
-  return invite !== undefined && invite.exp > now ? { standing: "invite", jwk: invite.key } : undefined;
+/** The rosters in force of all agents served here. A key may be on several: while an HSM identity is rotated, for one. */
+export class Rosters {
+  readonly #agents: ReadonlySet<string>;
+  readonly #inForce = new Map<string, RosterIndex>();
+
+  /** `agents`: thumbprints of the HSM identities served here. */
+  constructor(agents: readonly string[]) {
+    this.#agents = new Set(agents);
+  }
+
+  of(agent: string): RosterIndex | undefined {
+    return this.#inForce.get(agent);
+  }
+
+  /** Replaces its agent's roster; whether it may is the caller's to judge. */
+  put(roster: RosterIndex): void {
+    this.#inForce.set(roster.agent, roster);
+  }
+
+  /** What `key` is to `agent` now (seconds), or undefined where it is nothing. */
+  find(agent: string, key: string, now: number): RosterEntry | undefined {
+    const roster = this.#inForce.get(agent);
+    // No HSM identity ever logs in: on a roster, its own or another's, it would be a second way to an agent's mailbox.
+    if (roster === undefined || this.#agents.has(key)) return undefined;
+    const member = roster.members.get(key);
+    if (member !== undefined) return { standing: "member", jwk: member };
+    const invite = roster.invites.get(key);
+    return invite !== undefined && invite.exp > now ? { standing: "invite", jwk: invite.key } : undefined;
+  }
+
+  /** The agents whose roster has `key` now (seconds). */
+  agentsOf(key: string, now: number): string[] {
+    return [...this.#inForce.keys()].filter((agent) => this.find(agent, key, now) !== undefined);
+  }
 }

@@ -13,6 +13,7 @@ import { Exchange } from "./exchange.ts";
 import { type Health, type HealthListener, startHealth } from "./health.ts";
 import { listen } from "./listen.ts";
 import { Mailbox, type MailboxLimits } from "./mailbox.ts";
+import { remoteOf } from "./remote.ts";
 import { type Refusal, refuseUpgrade } from "./upgrade.ts";
 
 export interface Limits extends ConnectionLimits, MailboxLimits {
@@ -22,6 +23,7 @@ export interface Limits extends ConnectionLimits, MailboxLimits {
   readonly connections: number;
   readonly waitingPerAddress: number;
   readonly connectionsPerKey: number;
+  readonly shareOfSender: number;
 }
 
 /** Every limit of the bridge. Times in milliseconds where nothing else is said. */
@@ -38,7 +40,7 @@ export const LIMITS: Limits = {
   closing: 3_000,
   /** At 6 to 12 KiB for an idle connection this is some 24 MiB, and far more than the people of one treasury. */
   connections: 2_000,
-  /** Strangers of one remote address who have not logged in. Behind a proxy all share its address: a team that comes back at once still fits. */
+  /** Strangers of one remote address (remote.ts) who have not logged in. Behind a proxy that is not in the configuration all share its address: a team that comes back at once still fits. */
   waitingPerAddress: 64,
   /** One key is one browser profile or one agent: a connection of its own, its predecessor not yet found dead, and room to spare. Nobody is evicted. */
   connectionsPerKey: 4,
@@ -53,7 +55,7 @@ export const LIMITS: Limits = {
   /** Mailbox of one receiver: a week of a busy treasury, and a bound on what a roster of 1,000 can fill. */
   messages: 1_000,
   bytes: 16_777_216,
-  /** Part of an agent's mailbox that one member or invite may fill: a member gone bad must not keep out another's rejection. */
+  /** Part of an agent's mailbox that one member or invite may fill: a member gone bad must not keep out another's rejection. Agents that have the same member on their rosters share that mailbox alike. */
   shareOfSender: 0.25,
   /** Seconds. As long as the agent keeps the keys that open what waits here. */
   retention: 7 * 24 * 3600,
@@ -80,9 +82,10 @@ const now = (): number => Math.floor(Date.now() / 1000);
 export async function startBridge(config: BridgeConfig, log: Logger, limits: Limits = LIMITS): Promise<Bridge> {
   const mailbox = new Mailbox(config.data, limits);
   const { url, agents } = config;
-  const exchange = new Exchange({ url, agents, mailbox, connectionsPerKey: limits.connectionsPerKey, now });
+  const { connectionsPerKey, shareOfSender } = limits;
+  const exchange = new Exchange({ url, agents, mailbox, connectionsPerKey, shareOfSender, now });
   const connections = new Set<Connection>();
-  /** Of each remote address, connections that have not logged in. */
+  /** Of each remote, connections that have not logged in. */
   const waiting = new Map<string, Set<Connection>>();
   const measure = (): Health => ({
     connections: connections.size,
@@ -109,7 +112,9 @@ export async function startBridge(config: BridgeConfig, log: Logger, limits: Lim
   });
   server.on("upgrade", (request, socket, head) => {
     socket.on("error", () => socket.destroy());
-    const remote = request.socket.remoteAddress ?? "";
+    const { remoteAddress } = request.socket;
+    const forwardedFor = request.headersDistinct["x-forwarded-for"];
+    const remote = remoteOf({ remoteAddress, forwardedFor }, config.trustedProxies);
     const strangers = strangersOf(waiting, remote);
     const occupancy = { connections: connections.size, waitingFromHere: strangers.size };
     const refusal = refuseUpgrade(request, { ...config, ...limits }, occupancy);
@@ -129,8 +134,13 @@ export async function startBridge(config: BridgeConfig, log: Logger, limits: Lim
     for (const connection of connections) connection.beat();
   }, limits.heartbeat);
   const sweeper = setInterval(() => {
-    const dropped = mailbox.sweep(now());
-    if (dropped > 0) log.warn({ dropped }, "messages expired unfetched");
+    try {
+      const dropped = mailbox.sweep(now());
+      if (dropped > 0) log.warn({ dropped }, "messages expired unfetched");
+    } catch {
+      // Nothing of the error: it may quote what is stored. The next sweep tries again.
+      log.error("expired messages could not be removed");
+    }
     for (const remote of waiting.keys()) strangersOf(waiting, remote);
     exchange.expel();
   }, limits.sweep);
@@ -165,6 +175,8 @@ function strangersOf(waiting: Map<string, Set<Connection>>, remote: string): Set
 
 function answerRefusal(socket: Duplex, { status, code }: Refusal): void {
   const body = `${code ?? STATUS_CODES[status]}\n`;
+  // Not left to the peer: one that keeps its half open would keep a place.
+  socket.once("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain\r\n` +
       `Content-Length: ${body.length}\r\n\r\n${body}`,

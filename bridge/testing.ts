@@ -11,7 +11,7 @@ import { pino } from "pino";
 import { type ClientOptions, WebSocket } from "ws";
 import { type Claims, type MessageType, type Signer, signEnvelope } from "../protocol/envelope.ts";
 import { type BridgeFrame, type ClientFrame, encodeFrame, parseBridgeFrame } from "../protocol/frame.ts";
-import { CARD, LOGIN, type Login, ROSTER } from "../protocol/message.ts";
+import { CARD, type Card, LOGIN, type Login, ROSTER } from "../protocol/message.ts";
 import { fingerprint, jwkOfPoint, type PublicJwk, thumbprint } from "../protocol/primitive.ts";
 import { parseConfig } from "./config.ts";
 import { type Bridge, LIMITS, type Limits, startBridge } from "./server.ts";
@@ -48,6 +48,7 @@ export async function sign<T extends Claims>(type: MessageType<T>, payload: T, k
 export class Agent {
   readonly hsm: Key;
   readonly link: Key;
+  readonly #cards = new Map<number, string>();
 
   constructor(hsm: Key, link: Key) {
     this.hsm = hsm;
@@ -58,8 +59,14 @@ export class Agent {
     return new Agent(await makeKey(), await makeKey());
   }
 
-  async card(n = 1, changes: Partial<Claims> = {}): Promise<string> {
-    return await sign(CARD, { ...claimsOf(this.hsm), n, hsm: this.hsm.jwk, link: this.link.jwk, ...changes }, this.hsm);
+  /** The card numbered `n`, signed once; with `changes`, another one of that number. */
+  async card(n = 1, changes: Partial<Card> = {}): Promise<string> {
+    const own = { n, hsm: this.hsm.jwk, link: this.link.jwk, seal: this.link.jwk };
+    const made = async () => await sign(CARD, { ...claimsOf(this.hsm), ...own, ...changes }, this.hsm);
+    if (Object.keys(changes).length > 0) return await made();
+    const card = this.#cards.get(n) ?? (await made());
+    this.#cards.set(n, card);
+    return card;
   }
 
   async roster(
@@ -177,13 +184,23 @@ export interface Rig {
   bridge: Bridge;
   restart(): Promise<void>;
   connect(options?: ClientOptions): Client;
-  member(key: Key): Promise<Client>;
-  agentClient(n?: number): Promise<Client>;
+  member(key: Key, agent?: Agent): Promise<Client>;
+  agentClient(n?: number, agent?: Agent): Promise<Client>;
   end(): Promise<void>;
 }
 
-/** A bridge for one agent. `members` are enrolled before it returns. */
-export async function makeRig(members: readonly Key[] = [], limits: Partial<Limits> = {}): Promise<Rig> {
+/** What a test's bridge has besides the usual: more agents, more configuration. */
+export interface Extras {
+  readonly others?: readonly Agent[];
+  readonly config?: Record<string, unknown>;
+}
+
+/** A bridge for one agent, and the `others`. `members` are enrolled with the one before it returns. */
+export async function makeRig(
+  members: readonly Key[] = [],
+  limits: Partial<Limits> = {},
+  { others = [], config = {} }: Extras = {},
+): Promise<Rig> {
   const folder = mkdtempSync(join(tmpdir(), "bridge-"));
   const agent = await Agent.make();
   const log: string[] = [];
@@ -191,8 +208,9 @@ export async function makeRig(members: readonly Key[] = [], limits: Partial<Limi
     url: URL_OF_BRIDGE,
     listen: { host: "127.0.0.1", port: 0 },
     data: "data",
-    agents: [fingerprint(agent.hsm.id)],
+    agents: [agent, ...others].map(({ hsm }) => fingerprint(hsm.id)),
     health: { host: "127.0.0.1", port: 0 },
+    ...config,
   });
   const start = async () =>
     await startBridge(
@@ -213,15 +231,15 @@ export async function makeRig(members: readonly Key[] = [], limits: Partial<Limi
       rig.bridge = await start();
     },
     connect: (options) => new Client(rig.bridge.port, options),
-    member: async (key) => {
+    member: async (key, to = agent) => {
       const client = rig.connect();
-      const answer = await client.login(key, agent);
+      const answer = await client.login(key, to);
       if (answer?.t !== "ready") throw new Error(`login: ${JSON.stringify(answer)}`);
       return client;
     },
-    agentClient: async (n = 1) => {
+    agentClient: async (n = 1, as = agent) => {
       const client = rig.connect();
-      const answer = await client.login(agent.link, agent, {}, await agent.card(n));
+      const answer = await client.login(as.link, as, {}, await as.card(n));
       if (answer?.t !== "ready") throw new Error(`agent login: ${JSON.stringify(answer)}`);
       return client;
     },
@@ -244,8 +262,9 @@ export async function withRig(
   members: readonly Key[],
   work: (rig: Rig) => Promise<void>,
   limits: Partial<Limits> = {},
+  extras: Extras = {},
 ): Promise<void> {
-  const rig = await makeRig(members, limits);
+  const rig = await makeRig(members, limits, extras);
   try {
     await work(rig);
   } finally {

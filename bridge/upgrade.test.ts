@@ -1,9 +1,11 @@
+import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EXTENSION_ID } from "../protocol/extension-id.ts";
 import { ANY_FIREFOX } from "./config.ts";
-import { makeRig, type Rig } from "./testing.ts";
+import { makeRig, type Rig, withRig } from "./testing.ts";
 import { refuseUpgrade } from "./upgrade.ts";
 
 const UUID = "0f3c2a1b-1111-4222-8333-944444444444";
@@ -16,7 +18,11 @@ const RULES = {
 const EMPTY = { connections: 0, waitingFromHere: 0 };
 
 function judge(headers: NodeJS.Dict<string[]>, url = "/") {
-  return refuseUpgrade({ url, headersDistinct: { host: ["bridge.example.com"], ...headers } }, RULES, EMPTY);
+  return refuseUpgrade(
+    { url, httpVersion: "1.1", headersDistinct: { host: ["bridge.example.com"], ...headers } },
+    RULES,
+    EMPTY,
+  );
 }
 
 const HOSTILE_ORIGINS = [
@@ -80,7 +86,7 @@ test.each(["/x", "//", "/?a=1", "", "http://bridge.example.com/"])("path %j is r
 });
 
 test("no more connections than there may be, of all and of one address", () => {
-  const from = { url: "/", headersDistinct: { host: ["bridge.example.com"] } };
+  const from = { url: "/", httpVersion: "1.1", headersDistinct: { host: ["bridge.example.com"] } };
   expect(refuseUpgrade(from, RULES, { connections: 2, waitingFromHere: 1 })).toBeUndefined();
   expect(refuseUpgrade(from, RULES, { connections: 3, waitingFromHere: 0 })?.status).toBe(503);
   expect(refuseUpgrade(from, RULES, { connections: 2, waitingFromHere: 2 })?.status).toBe(429);
@@ -92,9 +98,13 @@ beforeAll(async () => {
 });
 afterAll(async () => rig.end());
 
-async function statusOf(headers: Record<string, string>, path = "/"): Promise<number | undefined> {
+async function statusOf(
+  headers: Record<string, string>,
+  path = "/",
+  port = rig.bridge.port,
+): Promise<number | undefined> {
   return await new Promise((resolve, reject) => {
-    const outgoing = request({ port: rig.bridge.port, path, headers }, (response) => {
+    const outgoing = request({ port, path, headers }, (response) => {
       response.resume();
       resolve(response.statusCode);
     });
@@ -146,9 +156,58 @@ test("over a socket: strangers of one address are bounded, and a place is free w
   for (const client of clients) await client.leave();
 });
 
+test("over a socket: behind a proxy that is configured, strangers are bounded apart", async () => {
+  const proxy = { header: "x-forwarded-for", trusted: 1 };
+  const run = async (proxied: Rig) => {
+    const from = (address: string) => proxied.connect({ headers: { "x-forwarded-for": address } });
+    const crowd = [from("203.0.113.7"), from("203.0.113.7"), from("1.1.1.1, 203.0.113.7")];
+    for (const client of crowd) await client.nonce();
+    const status = async (address: string) =>
+      await statusOf({ ...UPGRADE, "x-forwarded-for": address }, "/", proxied.bridge.port);
+    expect(await status("203.0.113.8, 203.0.113.7")).toBe(429);
+    expect(await status("203.0.113.7, 203.0.113.8")).toBe(101);
+    // Its direct neighbours, and whoever a proxy does not name, are counted by the socket.
+    expect(await statusOf(UPGRADE, "/", proxied.bridge.port)).toBe(101);
+    for (const client of crowd) await client.leave();
+  };
+  await withRig([], run, { waitingPerAddress: 3 }, { config: { proxy } });
+});
+
+test("over a socket: without one the header counts for nothing", async () => {
+  const clients = ["203.0.113.1", "203.0.113.2", "203.0.113.3"].map((address) =>
+    rig.connect({ headers: { "x-forwarded-for": address } }),
+  );
+  for (const client of clients) await client.nonce();
+  expect(await statusOf({ ...UPGRADE, "x-forwarded-for": "203.0.113.4" })).toBe(429);
+  for (const client of clients) await client.leave();
+});
+
+test("over a socket: a refused peer that keeps its half open is cut off", async () => {
+  const socket = connect({ port: rig.bridge.port, host: "127.0.0.1", allowHalfOpen: true });
+  const lines = Object.entries({ ...UPGRADE, host: "evil.example" }).map(([name, value]) => `${name}: ${value}`);
+  socket.write(`GET / HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
+  let answer = "";
+  socket.on("data", (data: Buffer) => {
+    answer += data.toString();
+  });
+  await once(socket, "end");
+  expect(answer).toMatch(/^HTTP\/1\.1 421 /);
+  // Writing fails once the other side has left whole, and not before.
+  socket.on("error", () => undefined);
+  while (!socket.destroyed) {
+    socket.write("x");
+    await setTimeout(5);
+  }
+});
+
 test("compression is never agreed to", async () => {
   const client = rig.connect({ perMessageDeflate: true });
   await client.nonce();
   expect(client.socket.extensions).toBe("");
   await client.leave();
+});
+
+test.each(["0.9", "1.0", "2.0"])("HTTP/%s begins no WebSocket", (httpVersion) => {
+  const asked = { url: "/", httpVersion, headersDistinct: { host: ["bridge.example.com"] } };
+  expect(refuseUpgrade(asked, RULES, EMPTY)).toEqual({ status: 505, code: null });
 });

@@ -7,7 +7,7 @@ import type { ErrorCode } from "../protocol/error.ts";
 import { ANY_FIREFOX } from "./config.ts";
 
 export interface Refusal {
-  readonly status: 403 | 404 | 421 | 429 | 503;
+  readonly status: 403 | 404 | 421 | 429 | 503 | 505;
   readonly code: ErrorCode | null;
 }
 
@@ -26,12 +26,14 @@ export interface UpgradeRules {
 
 /** Why an upgrade is refused, or undefined where it passes. */
 export function refuseUpgrade(
-  request: Pick<IncomingMessage, "url" | "headersDistinct">,
+  request: Pick<IncomingMessage, "url" | "httpVersion" | "headersDistinct">,
   rules: UpgradeRules,
   occupancy: Occupancy,
 ): Refusal | undefined {
   const { pathname, host } = new URL(rules.url);
   const { headersDistinct } = request;
+  // Node's parser lets an older form through, with which no WebSocket may begin (RFC 6455 section 4.2.1).
+  if (request.httpVersion !== "1.1") return { status: 505, code: null };
   if (request.url !== pathname) return { status: 404, code: null };
   // A page that resolves its own name to this address (DNS rebinding) sends its own name here.
   if (headersDistinct["host"]?.length !== 1 || headersDistinct["host"][0]?.toLowerCase() !== host) {

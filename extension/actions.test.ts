@@ -1,59 +1,31 @@
-import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
 import { IDBFactory } from "fake-indexeddb";
 import { beforeEach, expect, test, vi } from "vitest";
-import { addressOfPublicKey, personalMessageHash } from "../protocol/device-signature.ts";
 import { openEnvelope } from "../protocol/envelope.ts";
 import { encodeInvite } from "../protocol/invite.ts";
 import { APPROVAL } from "../protocol/message.ts";
 import { approve, enrol, inspectInvite, pair, reject, signWithDevice, unpair, withdraw } from "./actions.ts";
 import { clock } from "./compose.ts";
+import { transact } from "./database.ts";
 import { type ApprovalDevice, DeviceFault } from "./devices/device.ts";
-import { type HsmDouble, makeHsm, REQUEST_ID } from "./hsm-double.ts";
-import { receive } from "./inbox.ts";
+import { foundTown, PATH, type Stage } from "./founding-double.ts";
+import { deliver, type HsmDouble, REQUEST_ID } from "./hsm-double.ts";
 import { publicJwkOf } from "./keys.ts";
-import { loadKey, loadOutbox, loadPairing, loadRequest, loadRequests, SELF, transact } from "./store.ts";
+import { loadKey, loadOutbox, loadPairing, loadRequest, loadRequests, SELF } from "./store.ts";
+import { makePersonDouble, type PersonDouble } from "./town-double.ts";
 
 vi.mock("./browser.ts", () => ({ poke: async () => undefined }));
 
-const PATH = "m/44'/60'/7'/0/0";
-
-/** A device that signs whatever it is asked, with a key of its own. */
-function makeDevice() {
-  const key = secp256k1.keygen();
-  const address = addressOfPublicKey(secp256k1.getPublicKey(key.secretKey, false));
-  const signed: string[] = [];
-  const device: ApprovalDevice = {
-    vendor: "Ledger",
-    model: "flex",
-    appVersion: "1.22.0",
-    address: async () => address,
-    signStatement: async (_path, statement) => {
-      signed.push(statement);
-      const bytes = secp256k1.sign(personalMessageHash(statement), key.secretKey, {
-        prehash: false,
-        format: "recovered",
-      });
-      return `0x${bytesToHex(bytes.subarray(1))}${(27 + (bytes[0] ?? 0)).toString(16)}`;
-    },
-    close: async () => undefined,
-  };
-  return { device, address, signed };
-}
-
+let stage: Stage;
 let hsm: HsmDouble;
 let kid = "";
-let mine: ReturnType<typeof makeDevice>;
+let mine: PersonDouble;
 
 beforeEach(async () => {
   globalThis.indexedDB = new IDBFactory();
-  hsm = await makeHsm();
-  mine = makeDevice();
-  await pair((await hsm.invite()).code);
-  kid = (await loadPairing())?.kid ?? "";
-  const devices = [{ address: mine.address, vendor: "Ledger", model: "flex", state: "enrolled" } as const];
-  await receive(await hsm.welcome(kid, { devices }), clock());
-  await receive(await hsm.request(kid), clock());
+  stage = await foundTown();
+  ({ hsm, kid, mine } = stage);
+  mine.signed.length = 0;
+  await deliver(await hsm.request(kid, stage.town.transfer()));
 });
 
 const signedByMine = async () => await signWithDevice(REQUEST_ID, mine.device);
@@ -106,7 +78,7 @@ test("after a rejection nothing more is sent", async () => {
 });
 
 test("a device with another seed is found before it is asked", async () => {
-  const other = makeDevice();
+  const other = await makePersonDouble("Eve");
   const fault = await signWithDevice(REQUEST_ID, other.device).catch((error: unknown) => error);
   expect(fault).toBeInstanceOf(DeviceFault);
   expect(fault).toMatchObject({ outcome: "wrong-device" });
@@ -114,7 +86,7 @@ test("a device with another seed is found before it is asked", async () => {
 });
 
 test("a signature by another key, or of another address, is not used", async () => {
-  const other = makeDevice();
+  const other = await makePersonDouble("Eve");
   const liar: ApprovalDevice = {
     ...mine.device,
     signStatement: async (...asked) => await other.device.signStatement(...asked),
@@ -134,9 +106,9 @@ test("a signature by another key, or of another address, is not used", async () 
 test("a request with a problem, one that has ended and an unknown one are neither signed nor approved", async () => {
   const signed = await signedByMine();
   const stored = await loadRequest(REQUEST_ID);
-  await receive(await hsm.receipt(kid, stored?.digest ?? "", { state: "rejected" }), clock());
+  await deliver(await hsm.receipt(kid, stored?.digest ?? "", { state: "rejected" }));
   await expect(approve(REQUEST_ID, signed)).rejects.toMatchObject({ code: "ERR_REQUEST_STATE" });
-  await receive(await hsm.request(kid, { initiator: "Eve" }), clock());
+  await deliver(await hsm.request(kid, { initiator: "Eve" }));
   await expect(signedByMine()).rejects.toMatchObject({ code: "ERR_REQUEST_DIFFERS" });
   await expect(approve(REQUEST_ID, signed)).rejects.toMatchObject({ code: "ERR_REQUEST_DIFFERS" });
   await expect(withdraw("0000000000000000")).rejects.toMatchObject({ code: "ERR_REQUEST_UNKNOWN" });
@@ -146,7 +118,7 @@ test("a request with a problem, one that has ended and an unknown one are neithe
 test("an enrolled device is not enrolled twice; one that only waits may be sent again", async () => {
   const device = { address: mine.address, vendor: "Ledger", model: "flex", path: PATH } as const;
   await expect(enrol(device)).rejects.toMatchObject({ code: "ERR_DEVICE_TAKEN" });
-  const { address } = makeDevice();
+  const { address } = await makePersonDouble("Eve");
   await enrol({ ...device, address });
   await enrol({ ...device, address });
   expect(await loadOutbox()).toMatchObject([{ kind: "enrolment", about: address }]);

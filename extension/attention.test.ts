@@ -3,9 +3,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { pair, reject } from "./actions.ts";
 import { drawAttention } from "./attention.ts";
 import { notify, setBadge } from "./browser.ts";
-import { clock } from "./compose.ts";
-import { type HsmDouble, makeHsm, REQUEST_ID } from "./hsm-double.ts";
-import { receive } from "./inbox.ts";
+import { DESTINATION, deliver, type HsmDouble, makeHsm, REQUEST_ID } from "./hsm-double.ts";
 import { loadPairing, loadRequest } from "./store.ts";
 
 vi.mock("./browser.ts", () => ({ poke: vi.fn(), notify: vi.fn(), setBadge: vi.fn() }));
@@ -19,13 +17,13 @@ beforeEach(async () => {
   hsm = await makeHsm();
   await pair((await hsm.invite()).code);
   kid = (await loadPairing())?.kid ?? "";
-  await receive(await hsm.welcome(kid), clock());
+  await deliver(await hsm.welcome(kid));
 });
 
 test("one notification a request, however often it comes and however many workers look", async () => {
   const jws = await hsm.request(kid);
   for (let times = 0; times < 2; times += 1) {
-    await receive(jws, clock());
+    await deliver(jws);
     await Promise.all([drawAttention(), drawAttention()]);
   }
   expect(vi.mocked(notify).mock.calls).toEqual([[REQUEST_ID, expect.any(String), expect.stringContaining("1.50 ETH")]]);
@@ -33,18 +31,19 @@ test("one notification a request, however often it comes and however many worker
 });
 
 test("a request that failed its checks is announced as such", async () => {
-  await receive(await hsm.request(kid, { quorum: { threshold: 1, people: ["Bob"], vendors: [] } }), clock());
+  const effect = { amount: "15.00", asset: "ETH", to: DESTINATION, maxFee: "0.00063 ETH", nonce: 7 };
+  await deliver(await hsm.request(kid, { effect }));
   await drawAttention();
   expect(notify).toHaveBeenCalledWith(REQUEST_ID, "A request failed its checks", expect.any(String));
 });
 
 test("the badge counts what waits for this person", async () => {
-  await receive(await hsm.request(kid), clock());
+  await deliver(await hsm.request(kid));
   await reject(REQUEST_ID, "other");
   await drawAttention();
   expect(setBadge).toHaveBeenLastCalledWith(0);
   const digest = (await loadRequest(REQUEST_ID))?.digest ?? "";
-  await receive(await hsm.receipt(kid, digest, { n: 2, state: "rejected" }), clock());
+  await deliver(await hsm.receipt(kid, digest, { n: 2, state: "rejected" }));
   await drawAttention();
   expect(setBadge).toHaveBeenLastCalledWith(0);
   expect(notify).not.toHaveBeenCalled();

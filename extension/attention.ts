@@ -1,7 +1,9 @@
 /** The badge and the notifications: one for each request, never repeated. README.md, "The extension's records". */
+import type { RequestPayload } from "../protocol/request.ts";
 import { notify, setBadge } from "./browser.ts";
 import { clock } from "./compose.ts";
-import { loadPairing, loadRequests, type StoredRequest, transact } from "./store.ts";
+import { transact } from "./database.ts";
+import { loadPairing, loadRequests, type StoredRequest } from "./store.ts";
 import { isWaiting } from "./waiting.ts";
 
 /** Brings both in line with the records. May run at any time and any number of times. */
@@ -25,9 +27,31 @@ async function markNotified(id: string): Promise<boolean> {
 }
 
 async function announce({ id, payload, problem }: StoredRequest): Promise<void> {
-  const { effect, vault, initiator } = payload;
   if (problem !== null)
     return await notify(id, "A request failed its checks", "Do not approve it. Open it to see why.");
-  const what = `Send ${effect.amount} ${effect.asset} from ${vault.name}, proposed by ${initiator}.`;
-  await notify(id, "Your approval is asked for", what);
+  const by = payload.initiator === null ? "" : `, proposed by ${payload.initiator}`;
+  await notify(id, "Your approval is asked for", `${describe(payload)}${by}.`);
+}
+
+function describe(payload: RequestPayload): string {
+  switch (payload.verb) {
+    case "SEND":
+      return `Send ${payload.effect.amount} ${payload.effect.asset} from ${payload.vault.name}`;
+    case "FOUND":
+      return "Found: the first people and the first policy";
+    case "ENROLL":
+      return `Enrol for ${payload.change.name}`;
+    case "REMOVE":
+      return payload.change.removal.what === "person"
+        ? `Remove ${payload.change.name}`
+        : `Remove a ${payload.change.removal.what} of ${payload.change.name}`;
+    case "POLICY":
+      return `A new policy, number ${payload.policy.n + 1}`;
+    case "ROTATE":
+      return "Another HSM identity";
+    case "UNFREEZE":
+      return `Lift the freeze of ${payload.change.vault ?? "everything"}`;
+    case "DRILL":
+      return `A drill for ${payload.change.vault}: it moves nothing`;
+  }
 }

@@ -4,7 +4,7 @@
  */
 import { drawAttention } from "./attention.ts";
 import { onNotificationClicked, onPoke, onWake, openPage, stayAwake } from "./browser.ts";
-import { makeLink, type Ports } from "./link.ts";
+import { type Link, makeLink, type Ports } from "./link.ts";
 import { makeStation } from "./station.ts";
 
 const ports: Ports = {
@@ -30,10 +30,19 @@ const ports: Ports = {
   },
 };
 
-const link = makeLink(ports, makeStation(drawAttention));
+const links: readonly Link[] = [
+  makeLink(ports, makeStation("pinned", changed)),
+  makeLink(ports, makeStation("next", changed)),
+];
+
+/** What one connection was told may concern the other: a rotation makes the next identity the pinned one. */
+async function changed(): Promise<void> {
+  for (const link of links) link.wake();
+  await drawAttention();
+}
 
 function wake(): void {
-  link.wake();
+  for (const link of links) link.wake();
   // A badge that could not be drawn is drawn at the next wake.
   drawAttention().catch(() => undefined);
 }

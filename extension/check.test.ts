@@ -1,27 +1,27 @@
-import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
 import type { TransactionSerializableEIP1559 } from "viem";
 import { serializeTransaction } from "viem/utils";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type Signer, signEnvelope } from "../protocol/envelope.ts";
-import { thumbprint } from "../protocol/primitive.ts";
-import { REQUEST, type RequestPayload, requestDigest, withStatement } from "../protocol/request.ts";
-import { checkRequest, openRequest, type Trust } from "./check.ts";
+import { referencesOf } from "../protocol/governance.ts";
+import { REQUEST, requestDigest, type TransferRequest, withStatement } from "../protocol/request.ts";
+import { hsm as agent, charter, kid, trust } from "./charter-double.ts";
+import { type CheckedTransfer, checkRequest, inspectRequest, openRequest, readRequest } from "./check.ts";
 import { claimsFor } from "./compose.ts";
-import { makeKey, publicJwkOf, signerOf } from "./keys.ts";
+import { SEND } from "./hsm-double.ts";
+import { makeKey, signerOf } from "./keys.ts";
+import { USDC } from "./town-double.ts";
+import type { Trust } from "./trust.ts";
+
+vi.mock("./browser.ts", () => ({ poke: async () => undefined }));
 
 const NOW = 1_795_338_000;
 const TO = "0x52908400098527886E0F7030069857D2E4169EE7";
 const OTHER = "0x8617E340B3D01FA5F11F306F4090FD50E238070D";
-const USDC = { contract: "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", symbol: "USDC", decimals: 6 };
-const ETH = { id: "eip155:1", name: "Ethereum", symbol: "ETH", decimals: 18 };
+const ETH = SEND.network;
 
-const hsmKey = await makeKey();
-const hsm = await signerOf(hsmKey);
-const hsmJwk = await publicJwkOf(hsmKey);
-const kid = thumbprint(await publicJwkOf(await makeKey()));
+const hsm = agent.signer;
 const stranger = await signerOf(await makeKey());
-const TRUST: Trust = { hsm: hsm.kid, hsmJwk, kid, name: "Ada", now: NOW };
+const TRUST: Trust = { ...trust, now: NOW };
 
 const COIN: TransactionSerializableEIP1559 = {
   type: "eip1559",
@@ -44,25 +44,13 @@ const TOKEN: TransactionSerializableEIP1559 = {
 };
 const bytesOf = (transaction: TransactionSerializableEIP1559) => serializeTransaction(transaction).slice(2);
 
-type Draft = Omit<RequestPayload, "statement">;
+type Draft = Omit<TransferRequest, "statement">;
 const BASE: Draft = {
   ...claimsFor({ ...hsm }, kid, NOW, 3600),
+  ...SEND,
   exp: NOW - (NOW % 60) + 3600,
-  request: "01JDA7Q9T2M4XYZ0",
-  verb: "SEND",
-  vault: {
-    id: "ab".repeat(16),
-    name: "Treasury-1",
-    publicKey: bytesToHex(secp256k1.getPublicKey(secp256k1.keygen().secretKey, false)),
-  },
-  network: ETH,
-  token: null,
   sign: [bytesOf(COIN)],
-  effect: { amount: "1.50", asset: "ETH", to: TO, maxFee: "0.00063 ETH", nonce: 7 },
-  initiator: "Carol",
-  quorum: { threshold: 2, people: ["Ada", "Bob", "Dan"], vendors: [] },
-  policy: { n: 17, digest: "cd".repeat(32) },
-  people: { n: 3, digest: "ef".repeat(32) },
+  ...referencesOf(charter),
 };
 const TOKEN_BASE: Draft = {
   ...BASE,
@@ -74,9 +62,15 @@ const TOKEN_BASE: Draft = {
 const signed = async (draft: Draft, by: Signer = hsm) =>
   await signEnvelope(REQUEST, { ...withStatement(draft), iss: by.kid }, by);
 
+async function transfer(jws: string): Promise<CheckedTransfer> {
+  const checked = await checkRequest({ jws }, TRUST);
+  if (checked.kind !== "transfer") throw new Error("no transfer");
+  return checked;
+}
+
 test("a coin transfer checks, and its statement is rendered from the bytes", async () => {
   const jws = await signed(BASE);
-  const { payload, digest, decoded, statement } = await checkRequest({ jws }, TRUST);
+  const { payload, digest, decoded, statement } = await transfer(jws);
   const { bytes } = await openRequest(jws, TRUST);
   expect(digest).toBe(requestDigest(bytes));
   expect(decoded).toEqual({
@@ -96,7 +90,7 @@ test("a coin transfer checks, and its statement is rendered from the bytes", asy
 });
 
 test("a token transfer checks", async () => {
-  const { decoded } = await checkRequest({ jws: await signed(TOKEN_BASE) }, TRUST);
+  const { decoded } = await transfer(await signed(TOKEN_BASE));
   expect(decoded).toMatchObject({ kind: "erc20", amount: "250000.00", asset: "USDC", to: TO, maxFee: "0.00195 ETH" });
 });
 
@@ -116,7 +110,7 @@ test.each(AMOUNTS)("%i units with %i decimals are %s", async (units, decimals, a
     sign: [bytesOf({ ...TOKEN, data: call(TO, units) })],
     effect: { ...TOKEN_BASE.effect, amount },
   };
-  expect((await checkRequest({ jws: await signed(draft) }, TRUST)).decoded.amount).toBe(amount);
+  expect(await inspectRequest({ jws: await signed(draft) }, TRUST)).toMatchObject({ decoded: { amount } });
 });
 
 const effect = (change: Partial<Draft["effect"]>): Draft => ({ ...BASE, effect: { ...BASE.effect, ...change } });
@@ -200,13 +194,13 @@ const PLANTED: [string, Draft, string, string[]][] = [
   ["only the type", raw("02"), "ERR_TX_MALFORMED", []],
   [
     "proposed by myself",
-    { ...BASE, initiator: "Ada", quorum: { threshold: 1, people: ["Bob"], vendors: [] } },
+    { ...BASE, initiator: "Ada", quorum: { threshold: 2, people: ["Bob", "Dan"], vendors: [] } },
     "ERR_APPROVAL_INITIATOR",
     ["yourself"],
   ],
   [
     "not in the quorum",
-    { ...BASE, quorum: { threshold: 1, people: ["Bob", "Dan"], vendors: [] } },
+    { ...BASE, quorum: { threshold: 2, people: ["Bob", "Dan"], vendors: [] } },
     "ERR_APPROVAL_NOT_ELIGIBLE",
     ["not among"],
   ],
@@ -227,7 +221,7 @@ const WORDS: [string, string, string][] = [
   ["Treasury-1", "Treasury-2", "vault"],
   ["0.00063 ETH", "0.0006 ETH", "maximum fee"],
   ["needs 2 of 3", "needs 1 of 3", "quorum"],
-  ["policy 17", "policy 18", "policy"],
+  ["policy 1;", "policy 2;", "policy"],
   ["{digest}", "0".repeat(64), "digest"],
   ["OpenCustody v1", "OpenCustody v2", "HSM identity"],
 ];
@@ -270,4 +264,32 @@ test("an expired request is readable and not approvable", async () => {
   await expect(checkRequest({ jws }, { ...TRUST, now: NOW - 3600 })).rejects.toMatchObject({
     code: "ERR_ENVELOPE_TIME",
   });
+});
+
+test("whoever is not asked may read it all the same, and so may its initiator, after its end", async () => {
+  const quorum = { threshold: 2, people: ["Bob", "Dan"], vendors: [] };
+  for (const draft of [
+    { ...BASE, quorum },
+    { ...BASE, quorum, initiator: "Ada" },
+  ]) {
+    const read = await readRequest({ jws: await signed(draft) }, { ...TRUST, now: BASE.exp + 1 });
+    expect(read).toMatchObject({ kind: "transfer", decoded: { amount: "1.50" } });
+  }
+});
+
+test("a frozen vault's transfers can be read and not approved", async () => {
+  const jws = await signed(BASE);
+  for (const [vault, stops] of [
+    ["Treasury-1", true],
+    [null, true],
+    ["Treasury-2", false],
+  ] as const) {
+    const list = { n: 1, freezes: [{ vault, by: "Bob", at: NOW, of: null }] };
+    const trust = { ...TRUST, freezes: { ...claimsFor(hsm, kid, NOW, 60), ...list } };
+    await expect(readRequest({ jws }, trust)).resolves.toBeDefined();
+    const checked = checkRequest({ jws }, trust);
+    await (stops
+      ? expect(checked).rejects.toMatchObject({ code: "ERR_FROZEN" })
+      : expect(checked).resolves.toBeDefined());
+  }
 });

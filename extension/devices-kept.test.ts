@@ -2,8 +2,9 @@
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
 import { beforeEach, expect, test, vi } from "vitest";
+import { transact } from "./database.ts";
 import { mergeDevices } from "./enrolled.ts";
-import { loadDevices, loadNotices, type StoredDevice, transact } from "./store.ts";
+import { loadDevices, loadNotices, type StoredDevice } from "./store.ts";
 
 vi.mock("webextension-polyfill", () => ({ default: {} }));
 const { keepForReport, renameDevice } = await import("./actions.ts");

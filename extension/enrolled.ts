@@ -1,7 +1,7 @@
 /** This person's devices as the agent's newest welcome lists them. README.md, "Receiving". Only the agent says what counts. */
 import type { DeviceRecord } from "../protocol/message.ts";
+import type { Records } from "./database.ts";
 import type { DeviceModel } from "./devices/device.ts";
-import type { Records } from "./store.ts";
 
 /** The path kept for approvals, where a device that this browser did not enrol is looked for. */
 export const APPROVAL_PATH = "m/44'/60'/7'/0/0";

@@ -1,43 +1,80 @@
-/** For tests only: an HSM identity and a member, with the messages that they would send. Not part of the extension. */
+/** For tests only: an HSM identity with the messages that its agent would send, and a bridge that delivers them. Not part of the extension. */
 import { base64url } from "jose";
 import { type Claims, type MessageType, type Signer, signEnvelope } from "../protocol/envelope.ts";
 import { encodeInvite, type Invite } from "../protocol/invite.ts";
-import { RECEIPT, REFUSAL, type Receipt, type Refusal, WELCOME, type Welcome } from "../protocol/message.ts";
+import {
+  CARD,
+  type Card,
+  FREEZES,
+  type Freezes,
+  RECEIPT,
+  REFUSAL,
+  RESEAL,
+  type Receipt,
+  type Refusal,
+  WELCOME,
+  type Welcome,
+} from "../protocol/message.ts";
 import type { PublicJwk } from "../protocol/primitive.ts";
-import { REQUEST, type RequestPayload, withStatement } from "../protocol/request.ts";
+import { REQUEST, type TransferRequest, withStatement } from "../protocol/request.ts";
+import { makeSealKey, publicSealJwk, seal } from "../protocol/seal.ts";
+import type { Outcome } from "./arrival.ts";
 import { claimsFor, clock } from "./compose.ts";
+import { look } from "./database.ts";
+import { receive } from "./inbox.ts";
 import { makeKey, publicJwkOf, signerOf } from "./keys.ts";
+import { loadPairing } from "./store.ts";
 
 export const DESTINATION = "0x52908400098527886E0F7030069857D2E4169EE7";
 export const REQUEST_ID = "01JDA7Q9T2M4XYZ0";
+export const BRIDGE = "ws://127.0.0.1:8787/";
 
 export interface HsmDouble {
   readonly signer: Signer;
   readonly jwk: PublicJwk;
+  /** What its agent receives with, as its cards say. */
+  readonly sealKey: CryptoKeyPair;
   invite(): Promise<{ code: string; invite: Invite }>;
+  card(change?: Partial<Card>): Promise<string>;
   welcome(to: string, change?: Partial<Welcome>): Promise<string>;
-  request(to: string, change?: Partial<RequestPayload>): Promise<string>;
+  request(to: string, change?: Partial<TransferRequest>): Promise<string>;
   receipt(to: string, digest: string, change?: Partial<Receipt>): Promise<string>;
   refusal(to: string, of: string, change?: Partial<Refusal>): Promise<string>;
+  freezes(to: string, change?: Partial<Freezes>): Promise<string>;
+  reseal(to: string, card: string): Promise<string>;
 }
 
 export async function makeHsm(): Promise<HsmDouble> {
   const key = await makeKey();
   const signer = await signerOf(key);
   const jwk = await publicJwkOf(key);
+  const sealKey = await makeSealKey(false);
   const claims = (to: string) => claimsFor(signer, to, clock(), 3600);
   const sign = async <T extends Claims>(type: MessageType<T>, payload: T) => await signEnvelope(type, payload, signer);
   return {
     signer,
     jwk,
+    sealKey,
     invite: async () => {
       const once = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
       const { d = "" } = await crypto.subtle.exportKey("jwk", once.privateKey);
-      const invite: Invite = { v: 1, bridge: "ws://127.0.0.1:8787/", hsm: signer.kid, key: await publicJwkOf(once), d };
+      const invite: Invite = { v: 1, bridge: BRIDGE, hsm: signer.kid, key: await publicJwkOf(once), d };
       return { code: encodeInvite(invite), invite };
     },
+    card: async (change) =>
+      await sign(CARD, { ...claims(BRIDGE), n: 1, hsm: jwk, link: jwk, seal: await publicSealJwk(sealKey), ...change }),
     welcome: async (to, change) =>
-      await sign(WELCOME, { ...claims(to), hsm: jwk, name: "Ada", roles: ["approver"], devices: [], ...change }),
+      await sign(WELCOME, {
+        ...claims(to),
+        hsm: jwk,
+        founder: signer.kid,
+        founding: null,
+        name: "Ada",
+        roles: ["approver"],
+        devices: [],
+        standing: "member",
+        ...change,
+      }),
     request: async (to, change) =>
       await sign(REQUEST, withStatement({ ...claims(to), ...SEND, exp: minutes(60), ...change })),
     receipt: async (to, digest, change) =>
@@ -60,7 +97,16 @@ export async function makeHsm(): Promise<HsmDouble> {
         message: "It was used already.",
         ...change,
       }),
+    freezes: async (to, change) => await sign(FREEZES, { ...claims(to), n: 1, freezes: [], ...change }),
+    reseal: async (to, card) => await sign(RESEAL, { ...claims(to), of: base64url.encode(new Uint8Array(16)), card }),
   };
+}
+
+/** Seals a message to this browser's newest receiving key and has it delivered, stamped by the bridge as coming from `from`. */
+export async function deliver(jws: string, from?: string): Promise<Outcome> {
+  const [newest] = (await look((records) => records.all("sealKeys"))).sort((a, b) => b.n - a.n);
+  if (newest === undefined) throw new Error("nothing to receive with");
+  return await receive(await seal(jws, newest.jwk), from ?? (await loadPairing())?.hsm ?? "", clock());
 }
 
 /** A JWS with one bit of its signature turned over. */
@@ -71,17 +117,19 @@ export function breakSignature(jws: string): string {
   return `${header}.${payload}.${base64url.encode(bytes)}`;
 }
 
-function minutes(from: number): number {
+/** A whole minute, so many after the one that has begun. */
+export function minutes(from: number): number {
   const now = clock();
   return now - (now % 60) + from * 60;
 }
 
-const SEND: Omit<RequestPayload, "statement" | keyof Claims> = {
+export const SEND: Omit<TransferRequest, "statement" | keyof Claims> = {
   request: REQUEST_ID,
   verb: "SEND",
   vault: { id: "ab".repeat(16), name: "Treasury-1", publicKey: `04${"ab".repeat(64)}` },
   network: { id: "eip155:1", name: "Ethereum", symbol: "ETH", decimals: 18 },
   token: null,
+  payee: null,
   /** 1.5 ETH to DESTINATION on chain 1, nonce 7, 21,000 gas at 30 gwei, as EIP-1559. */
   sign: ["02f00107843b9aca008506fc23ac008252089452908400098527886e0f7030069857d2e4169ee78814d1120d7b16000080c0"],
   effect: { amount: "1.50", asset: "ETH", to: DESTINATION, maxFee: "0.00063 ETH", nonce: 7 },

@@ -1,6 +1,6 @@
 /**
  * The extension's own signing key (P-256, WebCrypto, not extractable) and the invite's one-time key, as signers of envelopes.
- * README.md, "Keys of an extension". There is no decryption key yet: it comes with sealing, where protocol/envelope.ts has its seam.
+ * README.md, "Keys of an extension". The keys that it receives with are in seal-keys.ts.
  * A copied browser profile is a stolen key: the device's signature is asked for beside it.
  */
 import type { Signer } from "../protocol/envelope.ts";

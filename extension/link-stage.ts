@@ -30,11 +30,15 @@ export function rehearse(invite: Signer | null = null) {
   const timers: { at: number; work: () => void }[] = [];
   const statuses: [LinkStatus["state"], string | undefined][] = [];
   const received: string[] = [];
+  const cards: [jws: string, hsm: string][] = [];
+  let syncs = 0;
   const state = {
     now: NOW * 1000,
     credentials: { bridge: BRIDGE, hsm, own: own.signer, invite } as Credentials | null,
     outbox: [] as Outgoing[],
     failing: false,
+    again: false,
+    problem: null as Problem | null,
     onReceive: () => {},
   };
   const link = makeLink(
@@ -66,12 +70,19 @@ export function rehearse(invite: Signer | null = null) {
     },
     {
       credentials: async () => state.credentials,
-      outgoing: async (_as, fresh) =>
-        (fresh ? [{ id: `${ID.slice(0, 20)}AQ`, to: hsm, body: "sync" }] : []).concat(state.outbox),
+      outgoing: async ({ fresh, sent }) => {
+        if (state.problem !== null) return { frames: [], problem: state.problem };
+        if (fresh) syncs += 1;
+        const sync = { id: `${ID.slice(0, 20)}${"AQgw".charAt(syncs)}Q`, to: hsm, body: "sync" };
+        const frames = [...(fresh ? [sync] : []), ...state.outbox].filter(({ id }) => !sent.has(id));
+        return { frames, problem: null };
+      },
+      card: async (jws, of) => void cards.push([jws, of]),
       receive: async (body) => {
         if (state.failing) throw new Error("the disk is full");
         received.push(body);
         state.onReceive();
+        return { again: state.again };
       },
       status: async (now: LinkStatus["state"], problem: Problem | null) => void statuses.push([now, problem?.code]),
     },
@@ -90,6 +101,7 @@ export function rehearse(invite: Signer | null = null) {
     wires,
     statuses,
     received,
+    cards,
     state,
     link,
     last,
@@ -110,9 +122,9 @@ export function rehearse(invite: Signer | null = null) {
       next?.work();
       await link.settled();
     },
-    login: async () => {
+    login: async (card: string | null = null) => {
       await say({ v: 1, t: "hello", nonce: NONCE });
-      await say({ v: 1, t: "ready" });
+      await say({ v: 1, t: "ready", card });
     },
     refuse: async (code: ErrorCode) => {
       await say({ v: 1, t: "hello", nonce: NONCE });

@@ -77,6 +77,64 @@ test("where storing fails nothing is acknowledged and the connection is made ane
   expect(stage.last().sent.at(-1)).toEqual({ v: 1, t: "ack", seq: 1 });
 });
 
+test("the card that comes with the login, and every later one, is handed on as that agent's", async () => {
+  const stage = rehearse();
+  await stage.wake();
+  await stage.login("a.b.c");
+  await stage.say({ v: 1, t: "card", jws: "d.e.f" });
+  expect(stage.cards).toEqual([
+    ["a.b.c", hsm],
+    ["d.e.f", hsm],
+  ]);
+});
+
+test("while nothing can be sealed nothing is sent, and the sync follows as soon as it can", async () => {
+  const stage = rehearse();
+  const problem = { code: "ERR_AGENT_UNREACHABLE", message: "No card." };
+  stage.state.problem = problem;
+  await stage.wake();
+  await stage.login();
+  expect(stage.last().sent.map(({ t }) => t)).toEqual(["login"]);
+  expect(stage.statuses.at(-1)).toEqual(["online", problem.code]);
+  stage.state.problem = null;
+  await stage.say({ v: 1, t: "card", jws: "a.b.c" });
+  expect(stage.last().sent.slice(1)).toMatchObject([{ t: "send", body: "sync" }]);
+  expect(stage.statuses.at(-1)).toEqual(["online", undefined]);
+});
+
+test("what was missed is asked for again, after ten seconds, twenty, and so on", async () => {
+  const stage = rehearse();
+  await stage.wake();
+  await stage.login();
+  stage.state.again = true;
+  const syncs = () => stage.last().sent.filter((frame) => frame.t === "send" && frame.body === "sync").length;
+  for (const seq of [1, 2]) await stage.say({ v: 1, t: "deliver", seq, id: ID, from: hsm, body: "act" });
+  expect(syncs()).toBe(1);
+  for (const [pause, sent] of [
+    [9_999, 1],
+    [1, 2],
+    [19_999, 2],
+    [1, 3],
+  ] as const) {
+    stage.state.now += pause;
+    await stage.say({ v: 1, t: "deliver", seq: 3, id: ID, from: hsm, body: "act" });
+    await stage.wake();
+    expect(syncs()).toBe(sent);
+  }
+});
+
+test("another identity is another login", async () => {
+  const stage = rehearse();
+  await stage.wake();
+  await stage.login();
+  const next = once.signer.kid;
+  stage.state.credentials = { bridge: BRIDGE, hsm: next, own: own.signer, invite: null };
+  await stage.wake();
+  expect(stage.wires.map(({ closed }) => closed)).toEqual([true, false]);
+  await stage.login();
+  expect((await loginOf(stage.last().sent[0], own)).payload.agent).toBe(next);
+});
+
 test("while pairing: own key first, then the invite's, then the own again once it is welcome", async () => {
   const stage = rehearse(once.signer);
   stage.state.outbox = [{ id: ID, to: hsm, body: "pair" }];
@@ -97,6 +155,20 @@ test("while pairing: own key first, then the invite's, then the own again once i
   await stage.login();
   await loginOf(stage.last().sent[0], own);
   expect(stage.wires).toHaveLength(3);
+});
+
+test("an invite that was used is shut out without a complaint, and the own key is let in", async () => {
+  const stage = rehearse(once.signer);
+  await stage.wake();
+  await stage.refuse("ERR_LOGIN_UNKNOWN");
+  await stage.ring();
+  await stage.login();
+  await stage.say({ v: 1, t: "error", code: "ERR_LOGIN_UNKNOWN", id: null });
+  expect(stage.statuses.at(-1)).toEqual(["connecting", undefined]);
+  expect(stage.pauses()).toEqual([1000]);
+  await stage.ring();
+  await stage.say({ v: 1, t: "hello", nonce: NONCE });
+  await loginOf(stage.last().sent[0], own);
 });
 
 test("where neither key is known both are tried again, later", async () => {
@@ -158,9 +230,11 @@ test("a bridge that never says hello is left", async () => {
 });
 
 const OUT_OF_PLACE: [string, BridgeFrame][] = [
-  ["ready before login", { v: 1, t: "ready" }],
+  ["ready before login", { v: 1, t: "ready", card: null }],
   ["a delivery before login", { v: 1, t: "deliver", seq: 1, id: ID, from: hsm, body: "x" }],
+  ["a card before login", { v: 1, t: "card", jws: "a.b.c" }],
   ["an agent's frame", { v: 1, t: "enrolled", n: 1 }],
+  ["another of an agent's", { v: 1, t: "certified", n: 1 }],
 ];
 test.each(OUT_OF_PLACE)("%s ends the connection and is not used", async (_what, frame) => {
   const stage = rehearse();

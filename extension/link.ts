@@ -6,9 +6,10 @@
  */
 import { base64url } from "jose";
 import { type Signer, signEnvelope } from "../protocol/envelope.ts";
-import { type ErrorCode, Fault } from "../protocol/error.ts";
+import type { ErrorCode } from "../protocol/error.ts";
 import { type BridgeFrame, type ClientFrame, encodeFrame, parseBridgeFrame } from "../protocol/frame.ts";
 import { LOGIN } from "../protocol/message.ts";
+import { closedProblem, outOfPlace, problemOf, SILENT } from "./link-trouble.ts";
 import type { LinkStatus, Problem } from "./store.ts";
 
 /** A pause between pings below the 30 s after which an idle service worker is evicted. Milliseconds. */
@@ -17,6 +18,8 @@ const PING_EVERY = 20_000;
 const RETRY_FIRST = 1_000;
 const RETRY_MOST = 60_000;
 const LOGIN_SECONDS = 60;
+/** What was missed is asked for again after this within one connection, then after twice as long, and so on. Milliseconds. */
+const SYNC_FIRST = 10_000;
 
 export interface Wire {
   send(text: string): void;
@@ -42,31 +45,52 @@ export interface Outgoing {
 
 export interface Credentials {
   readonly bridge: string;
-  /** Thumbprint of the HSM identity: the agent to speak with. */
+  /** Thumbprint of the HSM identity: the agent that the login names. */
   readonly hsm: string;
   readonly own: Signer;
   /** Only while pairing. */
   readonly invite: Signer | null;
 }
 
+/** As whom, at whom, and what this connection has seen: what is to be sent depends on it. */
+export interface Moment {
+  readonly as: Identity;
+  /** Thumbprint of the HSM identity that the login named. */
+  readonly hsm: string;
+  /** True where a sync is due: at every login, and after something was missed. */
+  readonly fresh: boolean;
+  /** Ids of the frames that this connection has sent already. */
+  readonly sent: ReadonlySet<string>;
+}
+
 /** For whom the link works: station.ts, on the store. */
 export interface Station {
   credentials(): Promise<Credentials | null>;
-  /** What to send now, as whom we are logged in. `fresh` is true once for each login. */
-  outgoing(as: Identity, fresh: boolean): Promise<Outgoing[]>;
-  /** Resolves once the message is durable. */
-  receive(body: string): Promise<void>;
+  /** What to send now; `problem` says why nothing can be, and is null otherwise. */
+  outgoing(moment: Moment): Promise<{ readonly frames: Outgoing[]; readonly problem: Problem | null }>;
+  /** Takes the card that the bridge shows of the agent `hsm`. */
+  card(jws: string, hsm: string): Promise<void>;
+  /** Resolves once the message is durable. `again` where something is missing that a sync asks for. `from` is the bridge's word. */
+  receive(body: string, from: string): Promise<{ readonly again: boolean }>;
   status(state: LinkStatus["state"], problem: Problem | null): Promise<void>;
 }
 
-type Identity = "own" | "invite";
+/** Which of our keys logs in. */
+export type Identity = "own" | "invite";
 
 interface Connection {
   readonly wire: Wire;
   readonly as: Identity;
+  readonly who: Credentials;
   readonly signer: Signer;
   readonly key: string;
   readonly sent: Set<string>;
+  /** A sync is due, when it may be sent, and how long after it the next one. */
+  fresh: boolean;
+  syncFrom: number;
+  syncPause: number;
+  /** Why nothing can be sent; undefined until it was first looked. */
+  problem: Problem | null | undefined;
   phase: "hello" | "login" | "ready";
   heard: boolean;
   refused: ErrorCode | null;
@@ -100,7 +124,7 @@ export function makeLink(ports: Ports, station: Station): Link {
 
   async function look(): Promise<void> {
     const who = await station.credentials();
-    const key = who === null ? "" : `${who.bridge} ${who.own.kid} ${who.invite?.kid ?? ""}`;
+    const key = who === null ? "" : `${who.bridge} ${who.hsm} ${who.own.kid} ${who.invite?.kid ?? ""}`;
     if (connection !== null && connection.key !== key) {
       drop(connection);
       next = "own";
@@ -110,7 +134,7 @@ export function makeLink(ports: Ports, station: Station): Link {
       return await station.status("unpaired", null);
     }
     if (connection === null) return await connect(who, key);
-    if (connection.phase === "ready") await flush(connection, false);
+    if (connection.phase === "ready") await flush(connection);
   }
 
   async function connect(who: Credentials, key: string): Promise<void> {
@@ -119,15 +143,21 @@ export function makeLink(ports: Ports, station: Station): Link {
     const signer = as === "invite" && who.invite !== null ? who.invite : who.own;
     await station.status("connecting", trouble);
     const wire = ports.open(who.bridge, {
-      message: (text) => enqueue(async () => await (connection === opened ? take(opened, who, text) : undefined)),
-      closed: () => enqueue(async () => await (connection === opened ? lose(closedProblem(opened)) : undefined)),
+      message: (text) => enqueue(async () => await (connection === opened ? take(opened, text) : undefined)),
+      closed: () =>
+        enqueue(async () => await (connection === opened ? lose(closedProblem(opened.refused, opened.as)) : undefined)),
     });
     const opened: Connection = {
       wire,
       as,
+      who,
       signer,
       key,
       sent: new Set(),
+      fresh: true,
+      syncFrom: Number.NEGATIVE_INFINITY,
+      syncPause: SYNC_FIRST,
+      problem: undefined,
       phase: "hello",
       heard: true,
       refused: null,
@@ -150,36 +180,40 @@ export function makeLink(ports: Ports, station: Station): Link {
     );
   }
 
-  async function take(opened: Connection, who: Credentials, text: string): Promise<void> {
+  async function take(opened: Connection, text: string): Promise<void> {
     const frame = parseBridgeFrame(text);
     opened.heard = true;
     if (frame.t === "error") return await takeError(opened, frame);
     if (opened.phase === "hello" && frame.t === "hello") {
       opened.phase = "login";
-      return send(opened, { v: 1, t: "login", jws: await login(who, opened.signer, frame.nonce), card: null });
+      return send(opened, { v: 1, t: "login", jws: await login(opened, frame.nonce), card: null });
     }
     if (opened.phase === "login" && frame.t === "ready") {
       opened.phase = "ready";
       failures = 0;
       next = "own";
       trouble = null;
-      await station.status("online", null);
-      return await flush(opened, true);
+      if (frame.card !== null) await station.card(frame.card, opened.who.hsm);
+      return await flush(opened);
     }
     if (opened.phase !== "ready") throw outOfPlace(frame);
     switch (frame.t) {
+      case "card":
+        await station.card(frame.jws, opened.who.hsm);
+        return await look();
       case "deliver":
-        await station.receive(frame.body);
+        if ((await station.receive(frame.body, frame.from)).again) opened.fresh = true;
         send(opened, { v: 1, t: "ack", seq: frame.seq });
         // It may have completed the pairing, or asked for something to be sent.
         return await look();
       case "accepted":
-        return await station.status("online", null);
+        return await station.status("online", opened.problem ?? null);
       case "pong":
         return;
       case "hello":
       case "ready":
       case "enrolled":
+      case "certified":
         throw outOfPlace(frame);
     }
   }
@@ -187,7 +221,7 @@ export function makeLink(ports: Ports, station: Station): Link {
   async function takeError(opened: Connection, frame: BridgeFrame & { t: "error" }): Promise<void> {
     if (frame.id === null || opened.phase !== "ready") {
       opened.refused = frame.code;
-      return await lose(closedProblem(opened));
+      return await lose(closedProblem(opened.refused, opened.as));
     }
     // Not sent, and still in the outbox: the next wake tries again.
     opened.sent.delete(frame.id);
@@ -195,7 +229,7 @@ export function makeLink(ports: Ports, station: Station): Link {
     await station.status("online", { code: frame.code, message });
   }
 
-  async function login(who: Credentials, signer: Signer, bridgeNonce: string): Promise<string> {
+  async function login({ who, signer }: Connection, bridgeNonce: string): Promise<string> {
     const iat = Math.floor(ports.now() / 1000);
     return await signEnvelope(
       LOGIN,
@@ -214,11 +248,23 @@ export function makeLink(ports: Ports, station: Station): Link {
     );
   }
 
-  async function flush(opened: Connection, fresh: boolean): Promise<void> {
-    for (const { id, to, body } of await station.outgoing(opened.as, fresh)) {
-      if (opened.sent.has(id)) continue;
-      opened.sent.add(id);
+  async function flush(opened: Connection): Promise<void> {
+    const { as, who, sent } = opened;
+    const fresh = opened.fresh && ports.now() >= opened.syncFrom;
+    const { frames, problem } = await station.outgoing({ as, hsm: who.hsm, fresh, sent });
+    for (const { id, to, body } of frames) {
+      sent.add(id);
       send(opened, { v: 1, t: "send", id, to, body });
+    }
+    if (fresh && problem === null) {
+      opened.fresh = false;
+      opened.syncFrom = ports.now() + opened.syncPause;
+      opened.syncPause *= 2;
+    }
+    // Only what has changed: a frame that the bridge refused stays in sight until it takes one.
+    if (opened.problem?.message !== problem?.message || opened.problem === undefined) {
+      opened.problem = problem;
+      await station.status("online", problem);
     }
   }
 
@@ -236,7 +282,7 @@ export function makeLink(ports: Ports, station: Station): Link {
   async function lose(problem: Problem): Promise<void> {
     const lost = connection;
     if (lost !== null) drop(lost);
-    const other = lost?.refused === "ERR_LOGIN_UNKNOWN" && lost.as === "own" && !lost.key.endsWith(" ");
+    const other = lost?.refused === "ERR_LOGIN_UNKNOWN" && lost.as === "own" && lost.who.invite !== null;
     next = other ? "invite" : "own";
     const pause = Math.min(RETRY_MOST, RETRY_FIRST * 2 ** failures);
     const jitter = 0.5 + (ports.random(1)[0] ?? 0) / 510;
@@ -244,42 +290,11 @@ export function makeLink(ports: Ports, station: Station): Link {
     stopRetry = ports.after(other ? 0 : pause * jitter, () => enqueue(look));
     if (other) return;
     failures += 1;
-    trouble = problem;
-    await station.status("offline", problem);
+    // An invite that has done its work is taken off the roster, and whoever used it is let in by their own key from then on.
+    const isUsed = lost?.refused === "ERR_LOGIN_UNKNOWN" && lost.as === "invite" && lost.phase === "ready";
+    trouble = isUsed ? null : problem;
+    await station.status(isUsed ? "connecting" : "offline", trouble);
   }
 
   return { wake: () => enqueue(look), settled: async () => await queue };
-}
-
-const SILENT: Problem = {
-  code: "ERR_BRIDGE_UNREACHABLE",
-  message: "The bridge stopped answering; this extension keeps trying. If it lasts, tell your operator.",
-};
-
-function closedProblem(connection: Connection): Problem {
-  const { refused, as } = connection;
-  if (refused === "ERR_LOGIN_UNKNOWN") {
-    const message =
-      as === "invite"
-        ? "The bridge does not know this invite. It was used, has expired, or the agent is not connected yet. If this lasts, ask your operator for a new one."
-        : "The bridge does not know this browser: your operator may have removed it, or the agent has not connected yet.";
-    return { code: refused, message };
-  }
-  if (refused !== null) {
-    return { code: refused, message: "The bridge refused this browser; it keeps trying. Tell your operator the code." };
-  }
-  return {
-    code: "ERR_BRIDGE_UNREACHABLE",
-    message: "The bridge cannot be reached; this extension keeps trying. Check your network, then ask your operator.",
-  };
-}
-
-function problemOf(error: unknown): Problem {
-  if (error instanceof Fault) return { code: error.code, message: error.message };
-  const message = "Something failed in this browser; nothing was lost, and it is tried again.";
-  return { code: "ERR_INTERNAL", message };
-}
-
-function outOfPlace(frame: BridgeFrame): Fault {
-  return new Fault("ERR_FRAME_MALFORMED", `The bridge sent ${frame.t} where it has no place; it may need an update.`);
 }

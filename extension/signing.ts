@@ -4,10 +4,11 @@
  */
 import { recoverSigner } from "../protocol/device-signature.ts";
 import { Fault } from "../protocol/error.ts";
-import { checkRequest, trustOf } from "./check.ts";
-import { clock } from "./compose.ts";
+import { checkRequest } from "./check.ts";
+import { canSign } from "./deciding.ts";
 import { type ApprovalDevice, DeviceFault } from "./devices/device.ts";
-import { loadDevices, loadPairing, loadRequest } from "./store.ts";
+import { loadDevices, loadRequest, type StoredRequest } from "./store.ts";
+import { loadTrust } from "./trust.ts";
 import { isOpen } from "./waiting.ts";
 
 /**
@@ -18,16 +19,11 @@ export async function signWithDevice(
   requestId: string,
   device: ApprovalDevice,
 ): Promise<{ address: string; signature: string }> {
+  const asked = await requireOpen(requestId);
   // Before all that is read for the check: a Trezor may keep this waiting for minutes.
-  const { path, address } = await enrolledOn(device);
-  const request = await loadRequest(requestId);
-  if (request === null) throw new Fault("ERR_REQUEST_UNKNOWN", "This request is not known in this browser.");
-  if (request.problem !== null) throw new Fault("ERR_REQUEST_DIFFERS", request.problem.message);
-  const trust = trustOf(await loadPairing(), clock());
-  if (!isOpen(request)) {
-    throw new Fault("ERR_REQUEST_STATE", "The request is over; nothing was asked of your device.");
-  }
-  const { statement } = await checkRequest(request, trust);
+  const { path, address } = await enrolledOn(device, asked);
+  const request = await requireOpen(requestId);
+  const { statement } = await checkRequest(request, await loadTrust());
   const signature = await device.signStatement(path, statement);
   if (recoverSigner(statement, signature) !== address) {
     throw new Fault("ERR_APPROVAL_SIGNATURE", "The device's signature is not over this statement; sign again on it.");
@@ -35,9 +31,15 @@ export async function signWithDevice(
   return { address, signature };
 }
 
-/** The enrolled address of this person that the connected device holds. Nothing is shown on it. @throws DeviceFault "wrong-device"; Fault */
-export async function enrolledOn(device: ApprovalDevice): Promise<{ path: string; address: string }> {
-  const enrolled = (await loadDevices()).filter((one) => one.state === "enrolled" && one.vendor === device.vendor);
+/**
+ * The address of this person that counts for `request` and that the connected device holds. Nothing is shown on it.
+ * @throws DeviceFault "wrong-device"; Fault
+ */
+export async function enrolledOn(
+  device: ApprovalDevice,
+  request: Pick<StoredRequest, "payload">,
+): Promise<{ path: string; address: string }> {
+  const enrolled = (await loadDevices()).filter((one) => canSign(request, one) && one.vendor === device.vendor);
   if (enrolled.length === 0) {
     throw new Fault("ERR_APPROVAL_DEVICE", "No device of yours is enrolled yet; enrol one, and have it confirmed.");
   }
@@ -46,4 +48,14 @@ export async function enrolledOn(device: ApprovalDevice): Promise<{ path: string
     if (enrolled.some((one) => one.path === path && one.address === address)) return { path, address };
   }
   throw new DeviceFault("wrong-device");
+}
+
+async function requireOpen(requestId: string): Promise<StoredRequest> {
+  const request = await loadRequest(requestId);
+  if (request === null) throw new Fault("ERR_REQUEST_UNKNOWN", "This request is not known in this browser.");
+  if (request.problem !== null) throw new Fault("ERR_REQUEST_DIFFERS", request.problem.message);
+  if (!isOpen(request)) {
+    throw new Fault("ERR_REQUEST_STATE", "The request is over; nothing was asked of your device.");
+  }
+  return request;
 }

@@ -1,11 +1,21 @@
-/** The link's work on the store: who logs in, what is sent, what is done with what comes. README.md, "The extension's records". */
-import { seal, signEnvelope } from "../protocol/envelope.ts";
+/**
+ * The link's work on the store: who logs in, what is sent, what is done with what comes. README.md, "The extension's records". A message
+ * waits in the outbox as it was signed, and is sealed when it is sent, to the newest card.
+ */
+import { type Signer, signEnvelope } from "../protocol/envelope.ts";
+import { Fault } from "../protocol/error.ts";
 import { SYNC } from "../protocol/message.ts";
+import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
+import { seal } from "../protocol/seal.ts";
+import { count } from "./arrival.ts";
+import { frameIdOf, keepCard, openCard, sealOf } from "./card.ts";
 import { claimsFor, clock } from "./compose.ts";
+import { look, transact } from "./database.ts";
 import { receive } from "./inbox.ts";
 import { inviteSigner, signerOf } from "./keys.ts";
-import type { Credentials, Outgoing, Station } from "./link.ts";
-import { loadKey, loadOutbox, loadPairing, loadRequests, SELF, transact } from "./store.ts";
+import type { Credentials, Moment, Outgoing, Station } from "./link.ts";
+import { currentSealKey } from "./seal-keys.ts";
+import { loadKey, loadOutbox, loadPairing, loadRequests, type OutboxItem, type Problem, SELF } from "./store.ts";
 import { isOpen } from "./waiting.ts";
 
 /** A sync that waits longer than this in the agent's mailbox is of no use: the next login sends another. Seconds. */
@@ -13,25 +23,32 @@ const SYNC_SECONDS = 3600;
 /** The most that one sync may ask about; the newest are asked first. */
 const SYNC_MOST = 500;
 
-/** `changed` is called after every message that was written down. */
-export function makeStation(changed: () => Promise<void>): Station {
+const NO_CARD: Problem = {
+  code: "ERR_AGENT_UNREACHABLE",
+  message:
+    "The bridge has no valid card of your agent, so nothing can be sealed to it. What you sent is kept here, and goes out as soon as one comes. If this lasts, check this computer's clock, then call your operator.",
+};
+
+/**
+ * `pinned`: speaks with the agent of the pinned identity. `next`: only while something waits for the next identity of a rotation, whose
+ * card a bridge hands out to whoever logs in naming it; it says nothing else, and its state is nobody's concern.
+ * `changed` is called after everything that was written down.
+ */
+export function makeStation(whom: "pinned" | "next", changed: () => Promise<void>): Station {
   return {
-    credentials,
-    outgoing: async (as, fresh) => {
-      const items = (await loadOutbox()).filter((item) => (item.kind === "pair") === (as === "invite"));
-      const pairing = await loadPairing();
-      if (pairing === null) return [];
-      await forgetExpired();
-      const messages = items
-        .filter((item) => item.exp > clock())
-        .map((item) => ({ id: item.jti, to: pairing.hsm, body: seal(item.jws) }));
-      return fresh && as === "own" ? [await sync(pairing.hsm), ...messages] : messages;
-    },
-    receive: async (body) => {
-      await receive(body, clock());
+    credentials: whom === "pinned" ? credentials : nextCredentials,
+    outgoing: async (moment) => await outgoing(moment, whom === "pinned"),
+    card: async (jws, hsm) => {
+      await takeCard(jws, hsm);
       await changed();
     },
+    receive: async (body, from) => {
+      const outcome = await receive(body, from, clock());
+      await changed();
+      return outcome;
+    },
     status: async (state, problem) => {
+      if (whom === "next") return;
       await transact(async (records) => {
         const now = await records.get("link", SELF);
         if (now?.state === state && now.problem?.message === problem?.message) return;
@@ -49,15 +66,68 @@ async function credentials(): Promise<Credentials | null> {
   return { bridge, hsm, own: await signerOf(key), invite: invite === null ? null : await inviteSigner(invite) };
 }
 
-/** Asks for a welcome, all open requests, and the receipts of those that look open here. */
-async function sync(hsm: string): Promise<Outgoing> {
-  const key = await loadKey();
-  if (key === null) throw new Error("logged in without a key");
-  const signer = await signerOf(key);
-  const known = (await loadRequests()).filter(isOpen).slice(0, SYNC_MOST);
+async function nextCredentials(): Promise<Credentials | null> {
+  const pinned = await credentials();
+  if (pinned === null || pinned.invite !== null) return null;
+  const next = (await loadOutbox()).find((item) => item.to !== pinned.hsm && item.exp > clock());
+  return next === undefined ? null : { ...pinned, hsm: next.to };
+}
+
+async function outgoing(
+  { as, hsm, fresh, sent }: Moment,
+  syncs: boolean,
+): Promise<{ frames: Outgoing[]; problem: Problem | null }> {
+  await forgetExpired();
+  const pairing = await loadPairing();
+  if (pairing === null) return { frames: [], problem: null };
+  const key = sealOf(await look((records) => records.get("card", hsm)), pairing.bridge, clock());
+  if (key === null) return { frames: [], problem: NO_CARD };
+  const items = (await loadOutbox()).filter((item) => item.to === hsm && (item.kind === "pair") === (as === "invite"));
+  const due = syncs && fresh && as === "own" ? [await sync(hsm), ...items] : items;
+  const frames = due.map((item) => ({ ...item, id: frameIdOf(item.jti, thumbprint(key)) }));
+  const unsent = frames.filter(({ id }) => !sent.has(id));
+  return { frames: await Promise.all(unsent.map(async (item) => await sealed(item, key))), problem: null };
+}
+
+async function sealed({ id, to, jws }: Sendable & { id: string }, key: PublicJwk): Promise<Outgoing> {
+  return { id, to, body: await seal(jws, key) };
+}
+
+type Sendable = Pick<OutboxItem, "jti" | "to" | "jws">;
+
+/** Asks for a welcome, the acts that are not known here, all open requests, and the receipts of those that look open here. */
+async function sync(hsm: string): Promise<Sendable> {
+  const signer = await ourSigner();
+  // A rotation that only the next identity asked for is not known to this agent.
+  const ofTheirs = (await loadRequests()).filter((one) => !one.byNextIdentity || one.payload.iss === hsm);
+  const known = ofTheirs.filter(isOpen).slice(0, SYNC_MOST);
+  const charter = (await look((records) => records.get("charter", SELF)))?.n ?? 0;
+  const { n, jwk: key } = await currentSealKey(clock());
   const claims = claimsFor(signer, hsm, clock(), SYNC_SECONDS);
-  const jws = await signEnvelope(SYNC, { ...claims, known: known.map((request) => request.id) }, signer);
-  return { id: claims.jti, to: hsm, body: seal(jws) };
+  const payload = { ...claims, known: known.map((request) => request.id), charter, seal: { n, key } };
+  return { jti: claims.jti, to: hsm, jws: await signEnvelope(SYNC, payload, signer) };
+}
+
+async function ourSigner(): Promise<Signer> {
+  const key = await loadKey();
+  if (key === null) throw new Fault("ERR_INVITE", "This browser has lost its key; unpair it and ask for a new invite.");
+  return await signerOf(key);
+}
+
+/** One that is refused is counted, and the one that is kept is used as long as it is valid. */
+async function takeCard(jws: string, hsm: string): Promise<void> {
+  const pairing = await loadPairing();
+  if (pairing === null) return;
+  try {
+    const card = await openCard(jws, hsm, pairing.bridge, clock());
+    await transact(async (records) => await keepCard(records, card));
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    // The agent was not there to renew it: the link says that nothing can be sent.
+    if (error.code === "ERR_ENVELOPE_EXPIRED") return;
+    const message = `A card that claims to be your agent's was refused. ${error.message}`;
+    await transact(async (records) => await count(records, { code: error.code, message }, clock()));
+  }
 }
 
 /** Nothing is sent after its expiry. */

@@ -1,13 +1,15 @@
 /**
- * What the extension keeps, in IndexedDB, for the service worker and the pages alike: the only file that touches it. README.md,
- * "The extension's records". Every change is one transaction, strictly durable, and is announced on a BroadcastChannel.
- * It decides nothing: what may be written is up to inbox.ts, actions.ts and link.ts.
+ * What the extension keeps, for the service worker and the pages alike: the rows of each table, and how they are read. README.md, "The
+ * extension's records". How they are stored is database.ts; what may be written is up to inbox.ts, actions.ts and station.ts.
  */
+import type { Charter } from "../protocol/charter.ts";
 import type { Invite } from "../protocol/invite.ts";
-import type { Receipt, Role } from "../protocol/message.ts";
-import type { PublicJwk } from "../protocol/primitive.ts";
+import type { Freezes, Receipt } from "../protocol/message.ts";
+import type { Role } from "../protocol/people.ts";
+import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
 import type { RequestPayload } from "../protocol/request.ts";
 import type { Vendor } from "../protocol/vendor.ts";
+import { look, type Records } from "./database.ts";
 import type { DeviceModel } from "./devices/device.ts";
 
 /** Something that went wrong: a stable code, and a sentence for the person. */
@@ -19,9 +21,11 @@ export interface Problem {
 /** Whom this browser belongs to. `hsm` and `kid` are thumbprints: the pinned HSM identity's, and our own key's. */
 export interface Pairing {
   readonly state: "pairing" | "paired" | "refused";
+  /** `pending`: the agent has our keys, and no quorum has enrolled us yet. null before the first welcome. */
+  readonly standing: "pending" | "member" | null;
   readonly bridge: string;
   readonly hsm: string;
-  /** Known once a message of the HSM has been verified; its thumbprint is `hsm`. */
+  /** Known once something of the HSM's has been verified; its thumbprint is `hsm`. */
   readonly hsmJwk: PublicJwk | null;
   readonly kid: string;
   /** Only while pairing. */
@@ -30,6 +34,14 @@ export interface Pairing {
   readonly roles: Role[];
   /** `iat` of the welcome that name, roles and devices are from, in seconds: an older one changes nothing. */
   readonly welcomedAt: number;
+  /** `iat` of the first welcome, by the agent's clock; 0 before. */
+  readonly joinedAt: number;
+  /** Thumbprint of the identity that signed the founding, or will; null before the first welcome. */
+  readonly founder: string | null;
+  /** SHA-256 of the first act's payload, as a welcome told it; null while none was told. */
+  readonly founding: string | null;
+  /** What the pairing message carried: the words that are read aloud commit to it. */
+  readonly pair: { readonly jti: string; readonly key: PublicJwk; readonly seal: PublicJwk };
   readonly problem: Problem | null;
 }
 
@@ -38,9 +50,11 @@ export interface StoredDevice {
   readonly vendor: Vendor;
   readonly model: DeviceModel;
   readonly path: string;
-  /** `sent`: not yet answered; `pending`: received, waiting for an operator's confirmation. */
+  /** `sent`: not yet answered; `pending`: received, and no quorum has enrolled it yet. */
   readonly state: "sent" | "pending" | "enrolled" | "refused";
   readonly problem: Problem | null;
+  /** This very browser read its address and sent it. */
+  readonly here?: true;
   /** What this person calls it, in this browser only. */
   readonly label?: string;
   /** When an approval was last signed with it here, in seconds. */
@@ -51,11 +65,11 @@ export interface StoredDevice {
 export interface Mine {
   readonly kind: "approval" | "rejection" | "withdrawal";
   readonly jti: string;
-  /** Of an approval: the vendor of the device that signed. Absent in records of an earlier version. */
+  /** Of an approval: the vendor of the device that signed. */
   readonly vendor?: Vendor;
   /** Seconds. */
   readonly at: number;
-  /** Named in a verified receipt. */
+  /** Named in a verified receipt, or among the approvals of an act. */
   readonly received: boolean;
   readonly refusal: Problem | null;
 }
@@ -69,23 +83,61 @@ export interface StoredRequest {
   readonly arrivedAt: number;
   readonly receipt: Receipt | null;
   readonly mine: Mine[];
-  /** Why it must not be approved, as found when it arrived. */
+  /** A rotation that the next HSM identity signed, and the pinned one did not. */
+  readonly byNextIdentity: boolean;
+  /** Why it must not be approved by anybody, as found when it arrived. */
   readonly problem: Problem | null;
   /** Something odd that was ignored, e.g. a forged receipt. */
   readonly notice: Problem | null;
   readonly notified: boolean;
 }
 
-/** A message until the agent has answered it. `bridge: accepted` is not an answer. */
+/** A message until the agent has answered it, not sealed yet. `bridge: accepted` is not an answer. */
 export interface OutboxItem {
-  /** Also the frame's id, on every sending. */
   readonly jti: string;
-  readonly kind: "pair" | "enrolment" | "approval" | "rejection" | "withdrawal";
+  readonly kind: "pair" | "enrolment" | "approval" | "rejection" | "withdrawal" | "freeze";
+  /** The HSM identity that it is for: the pinned one, or the next one of a rotation. */
+  readonly to: string;
   readonly jws: string;
   /** Seconds; not sent any more from then on. */
   readonly exp: number;
   /** The request or the address that it is about. */
   readonly about: string;
+}
+
+/** A freeze that this person asked for. */
+export interface StoredStop {
+  readonly jti: string;
+  /** null: everything. */
+  readonly vault: string | null;
+  /** Seconds. */
+  readonly at: number;
+  /** The agent's list of freezes named it. */
+  readonly received: boolean;
+  readonly refusal: Problem | null;
+}
+
+/** A key that we receive with. The newest has the highest `n`, and `replacedAt` null. */
+export interface SealKey {
+  readonly n: number;
+  readonly kid: string;
+  readonly pair: CryptoKeyPair;
+  readonly jwk: PublicJwk;
+  /** Seconds. */
+  readonly madeAt: number;
+  readonly replacedAt: number | null;
+}
+
+/** The newest card seen of an HSM identity, verified. */
+export interface StoredCard {
+  readonly hsm: string;
+  /** The bridge that it was made for. */
+  readonly bridge: string;
+  readonly n: number;
+  /** The agent's receiving key. */
+  readonly seal: PublicJwk;
+  /** Seconds; nothing is sealed to it from then on. */
+  readonly exp: number;
 }
 
 export interface LinkStatus {
@@ -106,6 +158,13 @@ export interface Notice extends Problem {
 export interface Tables {
   pairing: Pairing;
   key: CryptoKeyPair;
+  /** By thumbprint. */
+  sealKeys: SealKey;
+  /** By thumbprint of the HSM identity. */
+  card: StoredCard;
+  charter: Charter;
+  freezes: Freezes;
+  stops: StoredStop;
   link: LinkStatus;
   devices: StoredDevice;
   requests: StoredRequest;
@@ -114,135 +173,74 @@ export interface Tables {
   /** Receipts that came before their request, by request id. */
   early: Receipt;
 }
-type Table = keyof Tables;
-const TABLES: readonly Table[] = ["pairing", "key", "link", "devices", "requests", "outbox", "notices", "early"];
-const NAME = "opencustody";
 export const SELF = "self";
 
-/** Reads and writes inside one transaction. Await nothing but these in there, or the transaction ends early. */
-export interface Records {
-  get<T extends Table>(table: T, key: string): Promise<Tables[T] | undefined>;
-  all<T extends Table>(table: T): Promise<Tables[T][]>;
-  put<T extends Table>(table: T, key: string, row: Tables[T]): void;
-  remove(table: Table, key: string): void;
-  clear(table: Table): void;
-}
-
-/** Runs `work` in one transaction: all of its writes are durable when this resolves, or none is made. */
-export async function transact<R>(work: (records: Records) => Promise<R>): Promise<R> {
-  let changed = false;
-  const result = await run("readwrite", work, () => {
-    changed = true;
-  });
-  if (changed) announceChange();
-  return result;
-}
-
-async function run<R>(
-  mode: IDBTransactionMode,
-  work: (records: Records) => Promise<R>,
-  onWrite: () => void = () => undefined,
-): Promise<R> {
-  const database = await open();
-  try {
-    const transaction = database.transaction(TABLES, mode, { durability: "strict" });
-    const ended = new Promise<void>((resolve, reject) => {
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error ?? new Error("the transaction was aborted"));
-    });
-    try {
-      const result = await work(recordsOf(transaction, onWrite));
-      await ended;
-      return result;
-    } catch (error) {
-      ended.catch(() => undefined);
-      abort(transaction);
-      throw error;
-    }
-  } finally {
-    database.close();
-  }
-}
-
-function abort(transaction: IDBTransaction): void {
-  try {
-    transaction.abort();
-  } catch {
-    // It has ended by itself.
-  }
-}
-
-function recordsOf(transaction: IDBTransaction, onWrite: () => void): Records {
-  const written = (table: Table): IDBObjectStore => {
-    onWrite();
-    return transaction.objectStore(table);
-  };
-  return {
-    get: (table, key) => answer(transaction.objectStore(table).get(key)),
-    all: (table) => answer(transaction.objectStore(table).getAll()),
-    put: (table, key, row) => void written(table).put(row, key),
-    remove: (table, key) => void written(table).delete(key),
-    clear: (table) => void written(table).clear(),
-  };
-}
-
-async function open(): Promise<IDBDatabase> {
-  const request = indexedDB.open(NAME, 1);
-  request.onupgradeneeded = () => {
-    for (const table of TABLES) request.result.createObjectStore(table);
-  };
-  return await answer(request);
-}
-
-async function answer<T>(request: IDBRequest<T>): Promise<T> {
-  return await new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error ?? new Error("the database did not answer"));
-  });
-}
-
-function announceChange(): void {
-  const channel = new BroadcastChannel(NAME);
-  channel.postMessage("changed");
-  channel.close();
-}
-
-/** Calls `onChange` after every change that any worker or page makes. Returns what ends it. */
-export function onStoreChange(onChange: () => void): () => void {
-  const channel = new BroadcastChannel(NAME);
-  channel.onmessage = () => onChange();
-  return () => channel.close();
-}
+/** The tables that belong to one pairing and go with it. */
+export const OF_A_PAIRING = [
+  "key",
+  "sealKeys",
+  "card",
+  "charter",
+  "freezes",
+  "stops",
+  "devices",
+  "requests",
+  "outbox",
+  "notices",
+  "early",
+] as const satisfies readonly (keyof Tables)[];
 
 export async function loadPairing(): Promise<Pairing | null> {
-  return (await run("readonly", (r) => r.get("pairing", SELF))) ?? null;
+  return (await look((r) => r.get("pairing", SELF))) ?? null;
 }
 
 export async function loadKey(): Promise<CryptoKeyPair | null> {
-  return (await run("readonly", (r) => r.get("key", SELF))) ?? null;
+  return (await look((r) => r.get("key", SELF))) ?? null;
 }
 
 export async function loadDevices(): Promise<StoredDevice[]> {
-  return await run("readonly", (r) => r.all("devices"));
+  return await look((r) => r.all("devices"));
 }
 
 /** All requests, the newest first. */
 export async function loadRequests(): Promise<StoredRequest[]> {
-  return (await run("readonly", (r) => r.all("requests"))).sort((a, b) => b.arrivedAt - a.arrivedAt);
+  return (await look((r) => r.all("requests"))).sort((a, b) => b.arrivedAt - a.arrivedAt);
 }
 
 export async function loadRequest(id: string): Promise<StoredRequest | null> {
-  return (await run("readonly", (r) => r.get("requests", id))) ?? null;
+  return (await look((r) => r.get("requests", id))) ?? null;
 }
 
 export async function loadOutbox(): Promise<OutboxItem[]> {
-  return await run("readonly", (r) => r.all("outbox"));
+  return await look((r) => r.all("outbox"));
 }
 
 export async function loadNotices(): Promise<Notice[]> {
-  return await run("readonly", (r) => r.all("notices"));
+  return await look((r) => r.all("notices"));
 }
 
 export async function loadLink(): Promise<LinkStatus> {
-  return (await run("readonly", (r) => r.get("link", SELF))) ?? { state: "unpaired", since: 0, problem: null };
+  return (await look((r) => r.get("link", SELF))) ?? { state: "unpaired", since: 0, problem: null };
+}
+
+/** Who may decide what, by the acts verified so far. null before the founding act, or while they do not lead to the pinned identity yet. */
+export async function loadCharter(): Promise<Charter | null> {
+  return await look(readCharter);
+}
+
+/** The same inside a transaction. */
+export async function readCharter(records: Records): Promise<Charter | null> {
+  const charter = await records.get("charter", SELF);
+  const pairing = await records.get("pairing", SELF);
+  return charter !== undefined && thumbprint(charter.hsm) === pairing?.hsm ? charter : null;
+}
+
+/** What is frozen now, by the agent's newest list. */
+export async function loadFreezes(): Promise<Freezes | null> {
+  return (await look((r) => r.get("freezes", SELF))) ?? null;
+}
+
+/** Freezes that this person asked for, the newest first. */
+export async function loadStops(): Promise<StoredStop[]> {
+  return (await look((r) => r.all("stops"))).sort((a, b) => b.at - a.at);
 }

@@ -18,11 +18,15 @@ export function standing(request: StoredRequest, kind: Mine["kind"]): Mine | und
   return request.mine.find((mine) => mine.kind === kind && mine.refusal === null);
 }
 
-/** True while `name` can still decide. `now` in seconds. */
+/** True while `name` is asked and can still decide. `now` in seconds. */
 export function isWaiting(request: StoredRequest, name: string | null, now: number): boolean {
   const state = stateOf(request);
+  const isAsked = name !== null && request.payload.quorum.people.includes(name);
   const decided =
     request.mine.some((mine) => mine.refusal === null) ||
     (request.receipt?.records ?? []).some((record) => record.person === name);
-  return (state === "pending" || state === "proposed") && request.payload.exp > now && !decided;
+  // A drill goes on after its quorum, until everybody has answered.
+  const isAsking =
+    state === "pending" || state === "proposed" || (state === "approved" && request.payload.verb === "DRILL");
+  return isAsking && request.payload.exp > now && isAsked && !decided;
 }

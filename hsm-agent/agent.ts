@@ -4,28 +4,29 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import * as v from "valibot";
 import { Fault, isFault } from "../protocol/error.ts";
-import { fingerprint } from "../protocol/primitive.ts";
-import { REQUEST } from "../protocol/request.ts";
-import { expireRequests } from "./advance.ts";
+import { fingerprint, PublicJwkSchema } from "../protocol/primitive.ts";
+import { repostActs } from "./acts.ts";
+import { dueRecoveries, expireRequests } from "./advance.ts";
+import { AnchorKeeper } from "./anchor.ts";
 import { recordedClock } from "./clock.ts";
+import { run } from "./commands.ts";
 import { type Config, socketPath } from "./config.ts";
-import { type Command, serveControl } from "./control.ts";
-import { currentPeople, currentPolicy, type Desk, identityOf } from "./desk.ts";
-import { addFileKey, addressOf, confirm, createVault, invite, setPolicy } from "./directory.ts";
+import { serveControl } from "./control.ts";
+import { CharterBook, type Consequence, type Desk, identityOf } from "./desk.ts";
 import { Driver } from "./driver.ts";
 import { type Hsm, openHsm } from "./hsm/owner.ts";
-import { type Consequence, receive } from "./inbound.ts";
+import { receive } from "./inbound.ts";
 import { Journal } from "./journal.ts";
 import { Link } from "./link.ts";
 import { claimSocket } from "./lock.ts";
-import { cancel, propose } from "./proposals.ts";
+import { Owed } from "./owed.ts";
+import { replay } from "./replay.ts";
 import { OPEN_STATES } from "./requests.ts";
-import { type RequestRow } from "./rows.ts";
-import { readBack } from "./verify.ts";
-import { welcomePerson } from "./welcome.ts";
+import { SealKeys } from "./sealing.ts";
 
 /** Milliseconds. */
-const EXPIRY_CHECK = 1_000;
+const CLOCK_CHECK = 1_000;
+const SERVE_RETRY = 3_000;
 
 export interface Agent {
   readonly fingerprint: string;
@@ -44,18 +45,16 @@ export async function openConfiguredHsm(config: Config, pin: string): Promise<Hs
   return await openHsm({ module: config.hsm.module, token: config.hsm.token, pin });
 }
 
-/** Starts everything. @throws Fault ERR_STATE, ERR_AGENT_RUNNING, ERR_HSM_* */
+/** Starts everything. @throws Fault ERR_STATE, ERR_CHARTER, ERR_CONFIG, ERR_AGENT_RUNNING, ERR_HSM_* */
 export async function startAgent(config: Config, pin: string, log: Logger): Promise<Agent> {
   const path = journalPath(config);
   await claimSocket(socketPath(config));
   const journal = new Journal(path);
   let hsm: Hsm | undefined;
   try {
-    const keyId = journal.meta("identity");
-    if (keyId === undefined)
-      throw new Fault("ERR_STATE", 'This data folder has no identity yet; run "opencustody init" first.');
+    journal.requireMeta("identity");
     hsm = await openConfiguredHsm(config, pin);
-    return await serve(config, log, journal, hsm, keyId);
+    return await serveOn(config, log, journal, hsm);
   } catch (error) {
     // What was opened would keep this process alive without an agent in it.
     await hsm?.close();
@@ -64,28 +63,102 @@ export async function startAgent(config: Config, pin: string, log: Logger): Prom
   }
 }
 
-async function serve(config: Config, log: Logger, journal: Journal, hsm: Hsm, keyId: string): Promise<Agent> {
-  const socket = socketPath(config);
+/** Serves under one HSM identity after the other: a ROTATE ends a session and begins the next. */
+async function serveOn(config: Config, log: Logger, journal: Journal, hsm: Hsm): Promise<Agent> {
+  let stopped = false;
+  let changing: Promise<void> = Promise.resolve();
+  /** Until it is there: an agent without link and socket would be one that nobody could stop. */
+  const again = async (): Promise<void> => {
+    try {
+      session = await serve(config, log, journal, hsm, next);
+    } catch (error) {
+      log.error({ err: error }, "the next identity cannot be served yet");
+      await new Promise((resolve) => setTimeout(resolve, SERVE_RETRY));
+      if (!stopped) await again();
+    }
+  };
+  const next = (): void => {
+    changing = changing.then(async () => {
+      if (stopped) return;
+      await session.stop();
+      await again();
+    });
+  };
+  let session = await serve(config, log, journal, hsm, next);
+  return {
+    get fingerprint() {
+      return session.fingerprint;
+    },
+    stop: async () => {
+      stopped = true;
+      await changing;
+      await session.stop();
+      await hsm.close();
+      journal.close();
+    },
+  };
+}
+
+/** The desk of this record on this token, its acts verified. @throws Fault ERR_STATE, ERR_CHARTER, ERR_CONFIG */
+export async function openDesk(
+  config: Pick<Config, "bridge">,
+  log: Logger,
+  journal: Journal,
+  hsm: Hsm,
+  wake: () => void,
+  wall?: () => number,
+): Promise<{ desk: Desk; anchor: string | undefined }> {
+  const succession = journal.meta("succession");
+  const keyId = journal.requireMeta(succession === undefined ? "identity" : "next-identity");
   const identity = identityOf(hsm, await hsm.findKey(keyId));
-  if (identity.signer.kid !== journal.meta("thumbprint")) {
+  if (identity.signer.kid !== (succession ?? journal.meta("thumbprint")))
     throw new Fault(
       "ERR_STATE",
       "The token holds another identity key than the record names; this is not the token of this agent.",
     );
-  }
+  const anchor = await hsm.readAnchor();
+  const founder = v.parse(PublicJwkSchema, JSON.parse(journal.requireMeta("founder")));
+  const charter = new CharterBook();
+  charter.current = await replay(journal, succession === undefined ? identity.signer.kid : null, founder, anchor);
+  const bridge = charter.current?.policy.bridge;
+  if (bridge !== undefined && bridge !== config.bridge.url)
+    throw new Fault(
+      "ERR_CONFIG",
+      `The policy names bridge ${bridge} and the configuration ${config.bridge.url}; correct bridge.url.`,
+    );
+  const now = recordedClock(journal, wall);
+  const clock = { now, clockInDoubt: () => now.inDoubt(), confirmClock: () => now.confirm() };
+  return { desk: { journal, hsm, identity, charter, bridgeUrl: config.bridge.url, log, ...clock, wake }, anchor };
+}
 
-  const now = recordedClock(journal);
-  const desk: Desk = { journal, hsm, identity, bridgeUrl: config.bridge.url, log, now, wake: () => link.wake() };
-  const driver = new Driver(desk);
+async function serve(config: Config, log: Logger, journal: Journal, hsm: Hsm, rotated: () => void): Promise<Agent> {
+  const socket = socketPath(config);
+  const wake = (): void => {
+    owed.kick();
+    link.wake();
+    anchorKeeper.keep();
+  };
+  const { desk, anchor } = await openDesk(config, log, journal, hsm, wake);
+  const keys = await SealKeys.load(journal);
+  const anchorKeeper = new AnchorKeeper(desk, anchor ?? "");
+  const driver = new Driver(desk, follow);
   const link = new Link({
     desk,
+    keys,
     dial: config.bridge.dial ?? config.bridge.url,
-    receive: async (from, body) => follow(await receive(desk, from, body)),
+    receive: async (delivered) => follow(await receive(desk, keys, delivered)),
   });
+  const owed = new Owed(
+    desk,
+    () => link.card,
+    () => link.wake(),
+  );
 
-  function follow({ requests, roster }: Consequence): void {
-    for (const id of requests) driver.drive(id);
-    if (roster) link.publishRoster();
+  function follow(consequence: Consequence): void {
+    // What it ended has its receipts from the next identity, which finds them owed.
+    if (consequence.rotated === true) return rotated();
+    for (const id of consequence.requests) driver.drive(id);
+    if (consequence.roster) link.publishRoster();
   }
 
   // Read before anything runs that would keep a process with a damaged record alive.
@@ -93,134 +166,37 @@ async function serve(config: Config, log: Logger, journal: Journal, hsm: Hsm, ke
   const server = await serveControl(
     socket,
     async (command) =>
-      await run(desk, link, follow, command).catch((error: unknown) => {
+      await run({ desk, link, follow }, command).catch((error: unknown) => {
         if (!isFault(error)) log.error({ err: error, command: command.command }, "command failed");
         throw error;
       }),
   );
   const timer = setInterval(() => {
     try {
-      for (const id of expireRequests(desk)) driver.drive(id);
+      for (const id of [...expireRequests(desk), ...dueRecoveries(desk)]) driver.drive(id);
+      link.renewCard();
+      repostActs(desk);
+      anchorKeeper.keep();
     } catch (error) {
       log.error({ err: error }, "requests not expired");
     }
-  }, EXPIRY_CHECK);
+  }, CLOCK_CHECK);
   link.start();
+  wake();
   for (const id of unfinished) driver.drive(id);
-  log.info({ fingerprint: fingerprint(identity.signer.kid), socket }, "agent ready");
+  const shown = fingerprint(desk.identity.signer.kid);
+  log.info({ fingerprint: shown, socket, act: desk.charter.current?.n ?? 0 }, "agent ready");
 
   return {
-    fingerprint: fingerprint(identity.signer.kid),
+    fingerprint: shown,
     stop: async () => {
       clearInterval(timer);
       link.stop();
       server.close();
       server.closeAllConnections();
       await driver.stop();
-      await hsm.close();
-      journal.close();
+      await owed.stop();
+      await anchorKeeper.settled();
     },
-  };
-}
-
-async function run(
-  desk: Desk,
-  link: Link,
-  follow: (consequence: Consequence) => void,
-  command: Command,
-): Promise<unknown> {
-  const { journal } = desk;
-  switch (command.command) {
-    case "status":
-      return {
-        hsm: {
-          fingerprint: fingerprint(desk.identity.signer.kid),
-          thumbprint: desk.identity.signer.kid,
-          state: desk.hsm.state(),
-        },
-        bridge: { url: desk.bridgeUrl, state: link.state },
-        policy: journal.document("policy").n,
-        people: journal.document("people").n,
-        open: journal.requests(OPEN_STATES).length,
-      };
-    case "vault.create":
-      return await createVault(desk, command.name, command.backup, command.nonces);
-    case "vault.list":
-      return journal.vaults().map((vault) => ({ ...vault, address: addressOf(vault) }));
-    case "invite": {
-      const made = await invite(desk, command.name, command.roles, command.hours);
-      link.publishRoster();
-      return made;
-    }
-    case "members.list":
-      return {
-        members: currentPeople(journal).members.map(({ name, roles, extensions, files, devices }) => ({
-          name,
-          roles,
-          extensions: extensions.length,
-          files: files.length,
-          devices,
-        })),
-        invites: journal
-          .invites()
-          .filter(({ exp }) => exp > desk.now())
-          .map(({ name, roles, exp }) => ({ name, roles, exp })),
-      };
-    case "members.add": {
-      const requests = addFileKey(desk, command.name, command.roles, command.key);
-      follow({ requests, roster: true });
-      return { name: command.name, voided: requests };
-    }
-    case "members.confirm": {
-      const requests = confirm(desk, command.name, command.address);
-      follow({ requests, roster: false });
-      await welcomePerson(desk, command.name);
-      return { name: command.name, address: command.address, voided: requests };
-    }
-    case "policy.show":
-      return { ...currentPolicy(journal), digest: journal.document("policy").digest };
-    case "policy.set": {
-      const { n, digest, voided } = setPolicy(desk, command.policy);
-      follow({ requests: voided, roster: false });
-      return { n, digest, voided };
-    }
-    case "request.propose": {
-      const proposed = await propose(desk, command.jws);
-      follow({ requests: [proposed.request], roster: false });
-      return proposed;
-    }
-    case "request.cancel": {
-      const id = await cancel(desk, command.jws);
-      follow({ requests: [id], roster: false });
-      return showRequest(desk, id);
-    }
-    case "request.list":
-      return journal.requests().map((row) => summarise(row));
-    case "request.show":
-      return showRequest(desk, command.id);
-  }
-}
-
-function summarise(row: RequestRow) {
-  const payload = v.parse(REQUEST.schema, JSON.parse(row.payload));
-  const { amount, asset, to } = payload.effect;
-  const { id, state, vault, network, nonce, initiator, expires, hash } = row;
-  return { id, state, amount, asset, to, vault, network, nonce, initiator, expires, hash };
-}
-
-function showRequest(desk: Desk, id: string) {
-  const row = desk.journal.request(id);
-  if (row === undefined)
-    throw new Fault("ERR_REQUEST_UNKNOWN", `There is no request ${id}; see "opencustody request list".`);
-  const { statement, payload } = readBack(row);
-  return {
-    ...summarise(row),
-    digest: row.digest,
-    statement,
-    threshold: payload.quorum.threshold,
-    approvers: payload.quorum.people,
-    records: desk.journal.records(id).map(({ jws: _jws, of: _of, ...record }) => record),
-    problem: row.problem,
-    signed: row.signed,
   };
 }

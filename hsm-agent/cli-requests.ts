@@ -1,30 +1,17 @@
 /** The CLI's `request` commands: a member's key file signs what is proposed and cancelled; the rest only reads. */
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command } from "commander";
 import * as v from "valibot";
-import { Fault } from "../protocol/error.ts";
 import { CANCELLATION, PROPOSAL } from "../protocol/message.ts";
 import { parseUnits } from "./chains/decimal.ts";
-import type { Command as AgentCommand } from "./control.ts";
-import { readKeyFile, signAsMember } from "./key-file.ts";
-import { type Printable, RequestViewSchema, show } from "./print.ts";
+import { follow, parseCount, type Shell, signFor, warn } from "./cli-shell.ts";
+import { show } from "./print.ts";
 
-/** Milliseconds between looks at a request that `--wait` waits for. */
-const WAIT_STEP = 300;
 const GWEI_DECIMALS = 9;
-
-/** What every command of the CLI works with. */
-export interface Shell {
-  /** Gives the agent a command. */
-  readonly ask: (command: AgentCommand) => Promise<unknown>;
-  /** Prints a result, for people or as JSON. */
-  readonly out: (value: unknown, human: Printable) => void;
-  /** Adds a subcommand with an example to its help. */
-  readonly command: (parent: Command, name: string, description: string, example: string) => Command;
-}
+const ProposedSchema = v.object({ request: v.string(), warnings: v.array(v.string()) });
 
 /** Adds `request` and its subcommands. */
 export function addRequestCommands(program: Command, { ask, out, command }: Shell): void {
-  const request = command(program, "request", "propose and follow requests", "opencustody request list");
+  const request = command(program, "request", "propose transfers, follow requests", "opencustody request list");
   command(
     request,
     "send",
@@ -40,10 +27,9 @@ export function addRequestCommands(program: Command, { ask, out, command }: Shel
     .requiredOption("--gas-limit <n>", "units of gas", parseCount)
     .requiredOption("--max-fee <gwei>", "fee per gas at most")
     .requiredOption("--priority-fee <gwei>", "of which to the proposer of the block")
-    .option("--wait", "wait until it is signed or ended")
+    .option("--wait", "wait until it is signed, took effect or ended")
     .action(async (options: SendOptions) => {
-      const signer = await readKeyFile(options.key);
-      const jws = await signAsMember(PROPOSAL, signer, await agentThumbprint(ask), {
+      const jws = await signFor(ask, options.key, PROPOSAL, {
         vault: options.vault,
         network: options.network,
         asset: options.asset,
@@ -54,9 +40,9 @@ export function addRequestCommands(program: Command, { ask, out, command }: Shel
           maxFeePerGas: parseUnits(options.maxFee, GWEI_DECIMALS).toString(),
           maxPriorityFeePerGas: parseUnits(options.priorityFee, GWEI_DECIMALS).toString(),
         },
-      }).catch(useOf);
+      });
       const proposed = v.parse(ProposedSchema, await ask({ command: "request.propose", jws }));
-      for (const warning of proposed.warnings) process.stderr.write(`${warning}\n`);
+      warn(proposed.warnings);
       out(await follow(ask, proposed.request, options.wait === true), show.request);
     });
   command(
@@ -67,9 +53,7 @@ export function addRequestCommands(program: Command, { ask, out, command }: Shel
   )
     .requiredOption("--key <file>", "the proposer's key file")
     .action(async (id: string, options: { key: string }) => {
-      const jws = await signAsMember(CANCELLATION, await readKeyFile(options.key), await agentThumbprint(ask), {
-        request: id,
-      }).catch(useOf);
+      const jws = await signFor(ask, options.key, CANCELLATION, { request: id });
       out(await ask({ command: "request.cancel", jws }), show.request);
     });
   command(request, "list", "all requests, newest first", "opencustody request list").action(async () => {
@@ -81,7 +65,7 @@ export function addRequestCommands(program: Command, { ask, out, command }: Shel
     "one request: statement, digest, who approved, the signed transaction",
     "opencustody request show 01JDA7Q9T2M4XYZ0",
   )
-    .option("--wait", "wait until it is signed or ended")
+    .option("--wait", "wait until it is signed, took effect or ended")
     .action(async (id: string, options: { wait?: boolean }) => {
       out(await follow(ask, id, options.wait === true), show.request);
     });
@@ -98,31 +82,4 @@ interface SendOptions {
   maxFee: string;
   priorityFee: string;
   wait?: boolean;
-}
-
-type Ask = Shell["ask"];
-const ProposedSchema = v.object({ request: v.string(), warnings: v.array(v.string()) });
-const StatusSchema = v.object({ hsm: v.object({ thumbprint: v.string() }) });
-
-async function agentThumbprint(ask: Ask): Promise<string> {
-  return v.parse(StatusSchema, await ask({ command: "status" })).hsm.thumbprint;
-}
-
-async function follow(ask: Ask, id: string, wait: boolean): Promise<unknown> {
-  for (;;) {
-    const view = v.parse(RequestViewSchema, await ask({ command: "request.show", id }));
-    if (!wait || !["proposed", "pending", "approved"].includes(view.state)) return view;
-    await new Promise((resolve) => setTimeout(resolve, WAIT_STEP));
-  }
-}
-
-/** A whole number of an option. */
-export function parseCount(text: string): number {
-  if (!/^(0|[1-9][0-9]{0,14})$/.test(text)) throw new InvalidArgumentError("it must be a whole number.");
-  return Number(text);
-}
-
-/** What the person typed does not fit the message's schema: say which option. */
-function useOf(error: unknown): never {
-  throw new Fault("ERR_USAGE", error instanceof Error ? error.message : "The command does not fit.");
 }

@@ -1,63 +1,33 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import type { Server } from "node:http";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { Fault } from "../protocol/error.ts";
-import { build, main } from "./cli.ts";
-import { serveControl } from "./control.ts";
+import { build } from "./cli.ts";
+import { runCli as run, startFakeAgent } from "./cli-testing.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "opencustody-cli-"));
-const config = join(folder, "opencustody.json");
-let server: Server;
-let answer: () => unknown;
-beforeAll(async () => {
-  const settings = {
-    data: ".",
-    hsm: { module: "/nowhere.so", token: { label: "x" }, pin: { file: "pin" } },
-    bridge: { url: "wss://bridge.example.com/" },
-  };
-  writeFileSync(config, JSON.stringify(settings));
-  server = await serveControl(join(folder, "agent.sock"), async () => answer());
-});
-afterAll(() => {
-  server.close();
-  server.closeAllConnections();
-  rmSync(folder, { recursive: true, force: true });
-});
-afterEach(() => vi.restoreAllMocks());
-
-async function run(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const out = { stdout: "", stderr: "" };
-  for (const stream of ["stdout", "stderr"] as const)
-    vi.spyOn(process[stream], "write").mockImplementation((text) => {
-      out[stream] += String(text);
-      return true;
-    });
-  const code = await main(argv).finally(() => vi.restoreAllMocks());
-  return { code, ...out };
-}
+const agent = await startFakeAgent();
+const { folder, config } = agent;
+afterAll(() => agent.stop());
 
 const tree = (command: Command): Command[] => [command, ...command.commands.flatMap(tree)];
 const pathOf = (command: Command): string =>
   command.parent === null ? "" : `${pathOf(command.parent)} ${command.name()}`.trim();
 const COMMANDS = tree(build()).map(pathOf);
 
-test("the tree has what the README names", () => {
-  expect(COMMANDS).toEqual(
-    expect.arrayContaining([
-      "init",
-      "agent",
-      "bridge",
-      "status",
-      "vault create",
-      "vault list",
-      "invite",
-      "members add",
-      "request send",
-    ]),
-  );
+test("the tree is this, and has no command that changes people or policy by itself", () => {
+  const groups: [string, string[]][] = [
+    ["", ["agent", "bridge", "drill", "found", "freeze", "init", "invite", "rotate", "status", "succeed", "unfreeze"]],
+    ["key", ["new"]],
+    ["clock", ["confirm"]],
+    ["members", ["enroll", "list", "remove"]],
+    ["pairing", ["confirm"]],
+    ["policy", ["propose", "show"]],
+    ["request", ["cancel", "list", "send", "show"]],
+    ["vault", ["create", "list", "nonce"]],
+  ];
+  const expected = groups.flatMap(([group, names]) => [group, ...names.map((name) => `${group} ${name}`.trim())]);
+  expect(COMMANDS.toSorted()).toEqual(expected.toSorted());
 });
 
 test.each(COMMANDS)("--help of '%s' says what it does and has an example that parses", async (path) => {
@@ -73,12 +43,37 @@ const CODES: [string, string[], number, string][] = [
   ["an unknown option", ["status", "--fast"], 2, "ERR_USAGE"],
   ["a missing option", ["request", "cancel", "01JDA7Q9T2M4XYZ0"], 2, "ERR_USAGE"],
   ["a missing argument", ["vault", "create"], 2, "ERR_USAGE"],
-  ["a number that is none", ["invite", "Alice", "--role", "approver", "--hours", "1e3"], 2, "ERR_USAGE"],
-  ["a role that is none", ["invite", "Alice", "--role", "admin"], 2, "ERR_USAGE"],
-  ["a policy that cannot be read", ["policy", "set", "/nowhere.json"], 2, "ERR_USAGE"],
+  ["a number that is none", ["invite", "Alice", "--key", "k", "--hours", "1e3"], 2, "ERR_USAGE"],
+  ["an invite for a year", ["invite", "Alice", "--key", "k", "--hours", "8760"], 2, "ERR_USAGE"],
+  ["a role that is none", ["invite", "Alice", "--key", "k", "--role", "root"], 2, "ERR_USAGE"],
+  ["an invite without a key", ["invite", "Alice", "--role", "approver"], 2, "ERR_USAGE"],
+  ["a policy that cannot be read", ["policy", "propose", "/nowhere.json", "--key", "k"], 2, "ERR_USAGE"],
+  [
+    "a policy that is none",
+    ["policy", "propose", join(folder, "opencustody.json"), "--key", "k"],
+    1,
+    "ERR_POLICY_DOCUMENT",
+  ],
+  ["policy 0", ["policy", "show", "0"], 2, "ERR_USAGE"],
+  ["five words", ["pairing", "confirm", "Alice", "abacus abdomen abdominal abide abiding"], 2, "ERR_USAGE"],
+  [
+    "a word of no list",
+    ["pairing", "confirm", "Alice", ..."abacus abdomen abdominal abide abiding s3cr3t".split(" ")],
+    2,
+    "ERR_USAGE",
+  ],
+  [
+    "two things to remove",
+    ["members", "remove", "Alice", "--role", "admin", "--device", "0x", "--key", "k"],
+    2,
+    "ERR_USAGE",
+  ],
+  ["a network without nonce", ["vault", "create", "V", "--network", "eip155:1"], 2, "ERR_USAGE"],
+  ["a founding file that cannot be read", ["init", "/nowhere.json"], 2, "ERR_USAGE"],
+  ["a founding file that is none", ["init", join(folder, "opencustody.json")], 1, "ERR_POLICY_DOCUMENT"],
   ["a configuration that cannot be read", ["status", "--config", "/nowhere.json"], 2, "ERR_CONFIG"],
   ["a key file that is missing", ["request", "cancel", "01JDA7Q9T2M4XYZ0", "--key", "/nowhere.jwk"], 2, "ERR_SECRET"],
-  ["a PIN file that is missing", ["init"], 2, "ERR_SECRET"],
+  ["a PIN file that is missing", ["succeed"], 2, "ERR_SECRET"],
 ];
 test.each(CODES)("%s: exit code %#", async (_what, argv, code, error) => {
   const at = argv.includes("--config") ? [] : ["--config", config];
@@ -87,6 +82,7 @@ test.each(CODES)("%s: exit code %#", async (_what, argv, code, error) => {
   expect(plain.stderr).not.toBe("");
   const json = await run("--json", ...at, ...argv);
   expect(json).toMatchObject({ code, stdout: "" });
+  expect(json.stderr).not.toContain("s3cr3t");
   expect(JSON.parse(json.stderr)).toEqual({ error: { code: error, message: expect.any(String) as string } });
   expect(json.stderr.trim().split("\n")).toHaveLength(1);
 });
@@ -97,7 +93,7 @@ test.each([
   ["ERR_USAGE", 2],
   ["ERR_INTERNAL", 1],
 ] as const)("the agent's %s is exit code %i, with its sentence", async (code, exit) => {
-  answer = () => {
+  agent.answer = () => {
     throw new Fault(code, "What to do.");
   };
   expect(await run("--config", config, "status")).toEqual({
@@ -125,12 +121,13 @@ test("no agent is exit code 3", async () => {
 });
 
 test("a result is lines for people, and with --json one value, wherever the option stands", async () => {
-  answer = () => [{ name: "Treasury-1", id: "x", publicKey: "y", address: "0x52", backup: "none" }];
+  const vault = { name: "Treasury-1", id: "x", publicKey: "y", address: "0x52", backup: "none", inPolicy: true };
+  agent.answer = () => [vault];
   expect(await run("--config", config, "vault", "list")).toEqual({
     code: 0,
-    stdout: "Treasury-1  0x52  backup none\n",
+    stdout: "Treasury-1  0x52  backup none  in the policy\n",
     stderr: "",
   });
   const { code, stdout } = await run("vault", "list", "--config", config, "--json");
-  expect([code, JSON.parse(stdout)]).toEqual([0, answer()]);
+  expect([code, JSON.parse(stdout)]).toEqual([0, [vault]]);
 });

@@ -3,21 +3,23 @@
  * sentence and an exit code: 0 done, 1 refused, 2 wrong use or configuration, 3 agent or HSM not reachable.
  */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError } from "commander";
 import { pino } from "pino";
 import { Fault, isFault } from "../protocol/error.ts";
-import type { Role } from "../protocol/message.ts";
 import { startAgent } from "./agent.ts";
-import { addRequestCommands, parseCount } from "./cli-requests.ts";
-import { readConfig, socketPath } from "./config.ts";
-import type { Command as AgentCommand } from "./control.ts";
+import { addGovernanceCommands } from "./cli-governance.ts";
+import { addPeopleCommands } from "./cli-people.ts";
+import { addRequestCommands } from "./cli-requests.ts";
+import { readText, type Shell } from "./cli-shell.ts";
+import { addVaultCommands } from "./cli-vault.ts";
+import { type Config, readConfig, socketPath } from "./config.ts";
 import { callAgent } from "./control-client.ts";
+import { parseFounding } from "./founding-file.ts";
 import { readPin } from "./hsm/pin.ts";
-import { initialise } from "./init.ts";
+import { initialise, succeed } from "./init.ts";
 import { makeKeyFile } from "./key-file.ts";
-import { type Printable, print, show } from "./print.ts";
+import { print, show } from "./print.ts";
 
 const BRIDGE_PROGRAM = fileURLToPath(new URL("../bridge/main.ts", import.meta.url));
 
@@ -67,22 +69,68 @@ export function build(asJson = false): Command {
     .configureOutput(asJson ? { writeErr: () => {} } : {})
     .addHelpText("after", "\nExample:\n  opencustody status --json");
   const config = () => readConfig(program.opts<{ config: string }>().config);
-  const ask = async (command: AgentCommand) => await callAgent(socketPath(config()), command);
-  const out = (value: unknown, human: Printable) =>
-    print(value, human, program.opts<{ json?: boolean }>().json === true);
-  const command = (parent: Command, name: string, description: string, example: string) =>
-    parent.command(name).description(description).addHelpText("after", `\nExample:\n  ${example}`).exitOverride();
+  const shell: Shell = {
+    ask: async (command) => await callAgent(socketPath(config()), command),
+    out: (value, human) => print(value, human, program.opts<{ json?: boolean }>().json === true),
+    command: (parent, name, description, example) =>
+      parent.command(name).description(description).addHelpText("after", `\nExample:\n  ${example}`).exitOverride(),
+  };
+  addFoundingCommands(program, shell, config);
+  addPrograms(program, shell, config);
+  shell
+    .command(program, "status", "what runs, what is in force and what is frozen", "opencustody status")
+    .action(async () => {
+      shell.out(await shell.ask({ command: "status" }), show.status);
+    });
+  addVaultCommands(program, shell);
+  addPeopleCommands(program, shell);
+  addGovernanceCommands(program, shell);
+  addRequestCommands(program, shell);
+  return program;
+}
 
+/** What is done once, and the two commands that work on the token while no agent runs: `init` and `succeed`. */
+function addFoundingCommands(program: Command, { ask, out, command }: Shell, config: () => Config): void {
+  const key = command(program, "key", "key files, with which people propose", "opencustody key new olga.jwk");
+  command(
+    key,
+    "new <file>",
+    "make a key file with mode 0600 and print its public half, which others enroll",
+    "opencustody key new olga.jwk",
+  ).action(async (file: string) => {
+    out(await makeKeyFile(file), show.key);
+  });
   command(
     program,
-    "init",
-    "make the HSM identity and the first, empty policy",
-    "opencustody init --config opencustody.json",
+    "init <file>",
+    "make the HSM identity and the vaults of a founding file, and an invite for each founder",
+    "opencustody init founding.json",
+  ).action(async (file: string) => {
+    const founding = parseFounding(readText(file, "a founding file"));
+    const settings = config();
+    out(await initialise(settings, await readPin(settings.hsm.pin), pino({ level: "silent" }), founding), show.founded);
+  });
+  command(
+    program,
+    "found",
+    "ask the founders to sign again, after the founding was rejected or expired",
+    "opencustody found",
+  ).action(async () => {
+    out(await ask({ command: "found" }), show.request);
+  });
+  command(
+    program,
+    "succeed",
+    "where the old token is lost: make the next HSM identity in the token that the configuration names now",
+    "opencustody succeed",
   ).action(async () => {
     const settings = config();
-    out(await initialise(settings, await readPin(settings.hsm.pin), pino({ level: "silent" })), show.founded);
+    out(await succeed(settings, await readPin(settings.hsm.pin), pino({ level: "silent" })), show.succeeded);
   });
+}
 
+/** The two programs that run until they are stopped. */
+function addPrograms(program: Command, { command }: Shell, config: () => Config): void {
   command(program, "agent", "run the agent until it is stopped", "opencustody agent").action(async () => {
     const settings = config();
     const agent = await startAgent(
@@ -109,99 +157,4 @@ export function build(asJson = false): Command {
         throw new Fault(code === 2 ? "ERR_CONFIG" : "ERR_INTERNAL", "The bridge ended; its last line says why.");
     },
   );
-
-  command(program, "status", "what runs, and whether bridge and HSM are there", "opencustody status").action(
-    async () => {
-      out(await ask({ command: "status" }), show.status);
-    },
-  );
-
-  const vault = command(program, "vault", "vaults and their keys", "opencustody vault list");
-  command(
-    vault,
-    "create <name>",
-    "make a vault key in the HSM",
-    "opencustody vault create Treasury-1 --network eip155:1 --next-nonce 0",
-  )
-    .requiredOption("--network <id>", "CAIP-2 id of the network, e.g. eip155:1")
-    .requiredOption("--next-nonce <n>", "the account's next nonce on that network", parseCount)
-    .addOption(
-      new Option("--backup <mode>", "none, or wrap: only by a key that the security officer marked as trusted")
-        .choices(["none", "wrap"])
-        .default("none"),
-    )
-    .action(async (name: string, options: { network: string; nextNonce: number; backup: "none" | "wrap" }) => {
-      const nonces = [{ network: options.network, nonce: options.nextNonce }];
-      out(await ask({ command: "vault.create", name, backup: options.backup, nonces }), show.vault);
-    });
-  command(vault, "list", "all vaults with their addresses", "opencustody vault list --json").action(async () => {
-    out(await ask({ command: "vault.list" }), show.vaults);
-  });
-
-  command(
-    program,
-    "invite <name>",
-    "make a one-time code with which a person pairs a browser",
-    "opencustody invite Alice --role approver",
-  )
-    .addOption(roleOption())
-    .option("--hours <n>", "how long it can be used", parseCount, 24)
-    .action(async (name: string, options: { role: Role[]; hours: number }) => {
-      out(await ask({ command: "invite", name, roles: options.role, hours: options.hours }), show.invite);
-    });
-
-  const members = command(program, "members", "who may propose and approve", "opencustody members").action(async () => {
-    out(await ask({ command: "members.list" }), show.members);
-  });
-  command(
-    members,
-    "add <name>",
-    "make a key file for somebody who proposes from the command line",
-    "opencustody members add Olga --role initiator --key olga.jwk",
-  )
-    .addOption(roleOption())
-    .requiredOption("--key <file>", "the new key file, made with mode 0600")
-    .action(async (name: string, options: { role: Role[]; key: string }) => {
-      await ask({ command: "status" });
-      const key = await makeKeyFile(options.key);
-      out(await ask({ command: "members.add", name, roles: options.role, key }), show.done);
-    });
-  command(
-    members,
-    "confirm <name> <address>",
-    "count a device, after comparing its whole address with its owner over another channel",
-    "opencustody members confirm Alice 0x52908400098527886E0F7030069857D2E4169EE7",
-  ).action(async (name: string, address: string) => {
-    out(await ask({ command: "members.confirm", name, address }), show.done);
-  });
-
-  const policy = command(program, "policy", "the policy in force", "opencustody policy show");
-  command(policy, "show", "print it", "opencustody policy show").action(async () => {
-    out(await ask({ command: "policy.show" }), show.document);
-  });
-  command(
-    policy,
-    "set <file>",
-    "put a new one in force; open requests become void",
-    "opencustody policy set policy.json",
-  ).action(async (file: string) => {
-    out(await ask({ command: "policy.set", policy: readJson(file) }), show.policySet);
-  });
-
-  addRequestCommands(program, { ask, out, command });
-  return program;
-}
-
-function roleOption(): Option {
-  return new Option("--role <role...>", "what the person may do")
-    .choices(["initiator", "approver"])
-    .makeOptionMandatory();
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, "utf8"));
-  } catch {
-    throw new Fault("ERR_USAGE", `${path} cannot be read as JSON; name a policy file.`);
-  }
 }

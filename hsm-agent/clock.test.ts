@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { recordedClock } from "./clock.ts";
-import { makePerson, Office, START } from "./testing.ts";
+import { Office } from "./testing.ts";
+import { makePerson, START } from "./testing-people.ts";
 
 let office: Office;
 beforeEach(async () => {
@@ -20,13 +21,13 @@ test("time goes on, and never back", () => {
   expect(now()).toBe(START + 6);
 });
 
-test("nor after a restart with a clock that was set back", () => {
+test("nor after a restart with a clock that was set back", async () => {
   let wall = START;
   recordedClock(office.desk.journal, () => wall)();
   const now = recordedClock(office.desk.journal, () => wall);
   wall += 61;
   expect(now()).toBe(START + 61);
-  office.reopen();
+  await office.reopen();
   expect(recordedClock(office.desk.journal, () => START - 86_400)()).toBe(START + 61);
 });
 
@@ -38,4 +39,78 @@ test("the record is written once a minute, not at each look", () => {
   wall = START + 60;
   now();
   expect(office.desk.journal.meta("clock")).toBe(String(START + 60));
+});
+
+test("in doubt once the wall clock parts from the monotonic one, until somebody confirms it, over a restart too", async () => {
+  let wall = START;
+  let monotonic = 0;
+  const open = () =>
+    recordedClock(
+      office.desk.journal,
+      () => wall,
+      () => monotonic,
+    );
+  const now = open();
+  for (let n = 0; n < 100; n += 1) {
+    wall += 600;
+    monotonic += 600;
+    now();
+  }
+  wall += 60;
+  expect(now.inDoubt()).toBeNull();
+  wall += 61;
+  expect(now.inDoubt()).toBe(wall);
+  const since = wall;
+  wall += 10;
+  monotonic += 10;
+  expect(now.inDoubt()).toBe(since);
+  await office.reopen();
+  const again = open();
+  expect(again.inDoubt()).toBe(since);
+  again.confirm();
+  expect(again.inDoubt()).toBeNull();
+  expect(open().inDoubt()).toBeNull();
+});
+
+test("in doubt where it was set back while it ran, and time does not go back", () => {
+  let wall = START;
+  let monotonic = 0;
+  const now = recordedClock(
+    office.desk.journal,
+    () => wall,
+    () => monotonic,
+  );
+  wall -= 3_600;
+  monotonic += 1;
+  expect(now()).toBe(START);
+  expect(now.inDoubt()).not.toBeNull();
+});
+
+const RESTARTS: [string, number, boolean][] = [
+  ["an hour later", 3_600, false],
+  ["more than an hour later", 3_601, true],
+  ["with a clock a minute back", -60, false],
+  ["with a clock set back", -61, true],
+];
+test.each(RESTARTS)("started anew %s", (_when, later, doubted) => {
+  recordedClock(office.desk.journal, () => START + 60)();
+  expect(recordedClock(office.desk.journal, () => START + 60 + later).inDoubt() !== null).toBe(doubted);
+});
+
+test("many short absences are a long one: a delay is not ended by small jumps", () => {
+  let wall = START;
+  const open = () => recordedClock(office.desk.journal, () => wall);
+  open()();
+  for (let n = 0; n < 3; n += 1) {
+    wall += 20 * 60;
+    const now = open();
+    expect(now.inDoubt()).toBeNull();
+    now();
+  }
+  wall += 60;
+  const now = open();
+  expect(now.inDoubt()).not.toBeNull();
+  now.confirm();
+  wall += 20 * 60;
+  expect(open().inDoubt()).toBeNull();
 });

@@ -1,23 +1,80 @@
-/** The agent's time: whole seconds, never going back below what the record holds. README.md of protocol/, "Time". */
+/**
+ * The agent's time: whole seconds, never going back below what the record holds. README.md of protocol/, "Time". A jump, of the wall clock
+ * against the monotonic one or over a restart, puts it in doubt until somebody who may propose confirms it.
+ */
 import type { Journal } from "./journal.ts";
 
 const KEY = "clock";
+const DOUBT = "clock-doubt";
 /** How often the mark is written. Seconds. */
 const STEP = 60;
+/** The two clocks may part by this much between two looks. Seconds. */
+const PART_MAX = 60;
+const AWAY = "clock-away";
+/** Restarts may together be this far from their last marks; more absence than that is confirmed by a person. Seconds. */
+const AWAY_MAX = 3_600;
 
-/** A clock that starts no earlier than the last mark in the record, and leaves marks as it goes. */
+/** Seconds since 1970. */
+export interface Clock {
+  (): number;
+  /** Since when (seconds) it is in doubt, or null. */
+  inDoubt(): number | null;
+  /** A person looked at the time: it holds. */
+  confirm(): void;
+}
+
+const systemWall = (): number => Math.floor(Date.now() / 1000);
+/** It cannot be set. */
+const systemMonotonic = (): number => performance.now() / 1000;
+
+/** A clock that starts no earlier than the last mark in the record, and leaves marks as it goes. Both sources in seconds. */
 export function recordedClock(
   journal: Journal,
-  wall: () => number = () => Math.floor(Date.now() / 1000),
-): () => number {
+  wall: () => number = systemWall,
+  // Another wall clock without one of its own is taken to run evenly.
+  monotonic: () => number = wall === systemWall ? systemMonotonic : wall,
+): Clock {
   let last = Number(journal.meta(KEY) ?? "0");
   let marked = last;
-  return () => {
-    last = Math.max(last, wall());
+  let seen = { wall: wall(), monotonic: monotonic() };
+  let doubt = readDoubt(journal);
+  const away = Number(journal.meta(AWAY) ?? "0") + (marked === 0 ? 0 : Math.max(0, seen.wall - marked));
+  journal.setMeta(AWAY, String(away));
+  if (away > AWAY_MAX || marked - seen.wall > PART_MAX) raise();
+
+  function raise(): void {
+    if (doubt !== null) return;
+    doubt = Math.max(last, seen.wall);
+    journal.setMeta(DOUBT, String(doubt));
+  }
+
+  function look(): number {
+    const now = { wall: wall(), monotonic: monotonic() };
+    const parted = Math.abs(now.wall - seen.wall - (now.monotonic - seen.monotonic)) > PART_MAX;
+    seen = now;
+    if (parted) raise();
+    last = Math.max(last, now.wall);
     if (last >= marked + STEP) {
       marked = last;
       journal.setMeta(KEY, String(marked));
     }
     return last;
-  };
+  }
+
+  return Object.assign(look, {
+    inDoubt: () => {
+      look();
+      return doubt;
+    },
+    confirm: () => {
+      doubt = null;
+      journal.removeMeta(DOUBT);
+      journal.removeMeta(AWAY);
+    },
+  });
+}
+
+function readDoubt(journal: Journal): number | null {
+  const since = journal.meta(DOUBT);
+  return since === undefined ? null : Number(since);
 }

@@ -1,45 +1,59 @@
 /**
  * The commands that the CLI gives a running agent: one JSON object over HTTP on a Unix socket of mode 0600 in the data folder.
- * Whoever can open that socket is the operator; proposals are signed by a member all the same. README.md, "The control socket".
+ * Whoever can open that socket is the operator, who can read, make vault keys and freeze; all else is signed by a member's key file. README.md, "The control socket".
  */
 import { chmodSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import * as v from "valibot";
-import { EthereumAddressSchema } from "../protocol/device-signature.ts";
 import { describeIssue } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
-import { RoleSchema } from "../protocol/message.ts";
 import { NameSchema } from "../protocol/name.ts";
-import { PublicJwkSchema, RequestIdSchema } from "../protocol/primitive.ts";
-import { NetworkIdSchema } from "../protocol/request.ts";
+import { NetworkIdSchema } from "../protocol/network.ts";
+import { OrdinalSchema, RequestIdSchema } from "../protocol/primitive.ts";
+import { WordsSchema } from "../protocol/words.ts";
 
 const BODY_MAX = 262_144;
-const RolesSchema = v.pipe(v.array(RoleSchema), v.minLength(1));
+/** A message signed by a key file; the longest carries a whole policy (POLICY_MAX). */
+const JwsSchema = v.pipe(v.string(), v.maxLength(65_536));
 const NonceSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const JwsSchema = v.pipe(v.string(), v.maxLength(16_384));
+
+/** `wrap`: only by a wrapping key that the security officer marked as trusted. */
+export const BackupSchema = v.picklist(["none", "wrap"]);
+/** The next nonce of a vault's account on each network that it is to be used on. */
+export const NoncesSchema = v.pipe(
+  v.array(v.strictObject({ network: NetworkIdSchema, nonce: NonceSchema })),
+  v.check((rows) => new Set(rows.map(({ network }) => network)).size === rows.length, "a network stands twice"),
+);
 
 function command<T extends string, E extends v.ObjectEntries>(name: T, entries: E) {
   return v.strictObject({ command: v.literal(name), ...entries });
 }
 
+/** What is signed by a key file (`jws`) changes something; what is not reads, stops, or belongs to the founding. */
 const CommandSchema = v.variant("command", [
   command("status", {}),
-  command("vault.create", {
-    name: NameSchema,
-    backup: v.picklist(["none", "wrap"]),
-    nonces: v.array(v.strictObject({ network: NetworkIdSchema, nonce: NonceSchema })),
-  }),
-  command("vault.list", {}),
-  command("invite", {
-    name: NameSchema,
-    roles: RolesSchema,
-    hours: v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(168)),
-  }),
+  /** Asks everybody for the founding again, after it was rejected or expired. */
+  command("found", {}),
+  command("invite", { jws: JwsSchema }),
+  /** Only before the founding, where there is no inviter but the operator. */
+  command("pairing.confirm", { name: NameSchema, words: WordsSchema }),
+  command("pairing.vouch", { jws: JwsSchema }),
   command("members.list", {}),
-  command("members.add", { name: NameSchema, roles: RolesSchema, key: PublicJwkSchema }),
-  command("members.confirm", { name: NameSchema, address: EthereumAddressSchema }),
-  command("policy.show", {}),
-  command("policy.set", { policy: v.unknown() }),
+  command("motion", { jws: JwsSchema }),
+  command("vault.create", { name: NameSchema, backup: BackupSchema, nonces: NoncesSchema }),
+  command("vault.list", {}),
+  /** The first nonce of a further network. */
+  command("vault.nonce", { name: NameSchema, network: NetworkIdSchema, nonce: NonceSchema }),
+  /** null: the policy in force. */
+  command("policy.show", { n: v.nullable(OrdinalSchema) }),
+  /** Before the founding: another invite for a founder, whose first was lost, stolen or spoilt. */
+  command("found.invite", { name: NameSchema }),
+  /** The agent's clock is right, says somebody who may propose. */
+  command("clock.confirm", { jws: JwsSchema }),
+  /** null: everything. */
+  command("freeze", { vault: v.nullable(NameSchema) }),
+  /** Makes the next identity key in the HSM, or returns the one made before. */
+  command("rotate.prepare", {}),
   command("request.propose", { jws: JwsSchema }),
   command("request.cancel", { jws: JwsSchema }),
   command("request.list", {}),

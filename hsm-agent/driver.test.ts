@@ -1,7 +1,11 @@
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Fault } from "../protocol/error.ts";
+import type { Consequence } from "./desk.ts";
 import { Driver } from "./driver.ts";
-import { makePerson, Office } from "./testing.ts";
+import { freeze, unfreeze } from "./freeze.ts";
+import { Office } from "./testing.ts";
+import { makePerson } from "./testing-people.ts";
 
 const [ALICE, BOB] = [makePerson("Alice"), makePerson("Bob")];
 const OLGA = makePerson("Olga");
@@ -9,9 +13,11 @@ const OLGA = makePerson("Olga");
 const RETRY = 5;
 let office: Office;
 let driver: Driver;
+let followed: Consequence[];
 beforeEach(async () => {
   office = await Office.open([ALICE, BOB], 2, OLGA);
-  driver = new Driver(office.desk, RETRY);
+  followed = [];
+  driver = new Driver(office.desk, (consequence) => followed.push(consequence), RETRY);
 });
 afterEach(async () => {
   await driver.stop();
@@ -61,9 +67,13 @@ test("an error that nobody foresaw is tried again too", async () => {
 
 test("a record that was changed is not tried again", async () => {
   const id = await approved();
-  office.desk.journal.addDocument("policy", { n: 99, digest: "x", text: "{}" }, 1);
+  await office.reopen((path) => {
+    const database = new DatabaseSync(path);
+    database.exec("UPDATE requests SET nonce = 99");
+    database.close();
+  });
   const errors = vi.fn();
-  const watched = new Driver({ ...office.desk, log: { ...office.desk.log, error: errors } as never }, RETRY);
+  const watched = new Driver({ ...office.desk, log: { ...office.desk.log, error: errors } as never }, () => {}, RETRY);
   watched.drive(id);
   await until(() => errors.mock.calls.length === 1);
   await watched.stop();
@@ -86,6 +96,42 @@ test("a withdrawal while the HSM is away comes to rest", async () => {
   driver.drive(id);
   await until(() => office.row(id).state === "pending" && office.row(id).receiptN === office.row(id).revision);
   expect(office.row(id).signed).toBeNull();
+});
+
+test("a freeze while the signature is made comes to rest, and what was approved goes on when it is lifted", async () => {
+  const id = await approved();
+  let asked = 0;
+  office.hsm.before = ({ curve }) => {
+    if (curve !== "secp256k1") return;
+    asked += 1;
+    if (asked === 1) freeze(office.desk, { vault: null, by: null, of: null });
+  };
+  driver.drive(id);
+  await until(() => asked === 1);
+  await driver.stop();
+  expect(office.row(id)).toMatchObject({ state: "approved", signed: null });
+  unfreeze(office.desk, null);
+  const next = new Driver(office.desk, () => {}, RETRY);
+  next.drive(id);
+  await until(() => office.row(id).state === "signed");
+  await next.stop();
+});
+
+test("what follows from an act is told, once, and nothing of a request that changes nobody's rights", async () => {
+  const id = await approved();
+  driver.drive(id);
+  await until(() => office.row(id).state === "signed");
+  expect(followed).toEqual([]);
+  const waiting = await office.propose(OLGA);
+  const removal = { what: "role", role: "admin" } as const;
+  const policy = { ...office.policy, governance: { ...office.policy.governance, threshold: 1 } };
+  const motion = await office.motion(OLGA, { verb: "POLICY", change: { policy } });
+  for (const person of [ALICE, BOB]) await office.approve(person, motion);
+  driver.drive(motion);
+  await until(() => followed.length === 1);
+  expect(followed).toEqual([{ requests: [waiting], roster: true, rotated: false }]);
+  await office.motion(OLGA, { verb: "REMOVE", change: { name: "Bob", removal } });
+  expect(followed).toHaveLength(1);
 });
 
 test("nothing is begun after the end", async () => {

@@ -4,7 +4,7 @@
  */
 import { isFault } from "../protocol/error.ts";
 import { advance } from "./advance.ts";
-import type { Desk } from "./desk.ts";
+import { type Consequence, type Desk, NOTHING } from "./desk.ts";
 
 /** Milliseconds. */
 const RETRY = 3_000;
@@ -12,6 +12,7 @@ const RETRY = 3_000;
 export class Driver {
   readonly #desk: Desk;
   readonly #retry: number;
+  readonly #follow: (consequence: Consequence) => void;
   readonly #running = new Map<string, Promise<void>>();
   /** One for each request, however many messages came for it while the HSM was away. */
   readonly #timers = new Map<string, NodeJS.Timeout>();
@@ -19,9 +20,10 @@ export class Driver {
   readonly #overtaken = new Set<string>();
   #stopped = false;
 
-  /** `retry` in milliseconds. */
-  constructor(desk: Desk, retry = RETRY) {
+  /** `follow` is told what follows from a change; `retry` in milliseconds. */
+  constructor(desk: Desk, follow: (consequence: Consequence) => void, retry = RETRY) {
     this.#desk = desk;
+    this.#follow = follow;
     this.#retry = retry;
   }
 
@@ -45,12 +47,16 @@ export class Driver {
   async #advance(id: string): Promise<void> {
     if (this.#stopped) return;
     try {
-      await advance(this.#desk, id);
+      const consequence = await advance(this.#desk, id);
       this.#overtaken.delete(id);
+      if (consequence !== NOTHING) this.#follow(consequence);
     } catch (error) {
       // A change that came while a step was under way: the step is not done, and its receipt is still owed.
       const overtaken =
-        isFault(error, "ERR_REQUEST_STATE") || isFault(error, "ERR_REQUEST_EXPIRED") || isFault(error, "ERR_QUORUM");
+        isFault(error, "ERR_REQUEST_STATE") ||
+        isFault(error, "ERR_REQUEST_EXPIRED") ||
+        isFault(error, "ERR_QUORUM") ||
+        isFault(error, "ERR_FROZEN");
       if (overtaken && !this.#overtaken.has(id)) {
         this.#overtaken.add(id);
         this.#later(id, 0);

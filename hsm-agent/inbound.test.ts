@@ -1,17 +1,12 @@
-import { p256 } from "@noble/curves/nist.js";
 import { base64url } from "jose";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { signPayload } from "../protocol/envelope.ts";
-import { Fault } from "../protocol/error.ts";
-import { parseInvite } from "../protocol/invite.ts";
-import { APPROVAL, CARD, ENROLMENT, PAIR, PROPOSAL, SYNC, WELCOME, WITHDRAWAL } from "../protocol/message.ts";
-import { thumbprint } from "../protocol/primitive.ts";
+import { APPROVAL, CARD, ENROLMENT, PAIR, PROPOSAL, SYNC, WITHDRAWAL } from "../protocol/message.ts";
 import { advance } from "./advance.ts";
-import { currentPeople } from "./desk.ts";
-import { invite } from "./directory.ts";
 import { receive } from "./inbound.ts";
-import { findMember } from "./people.ts";
-import { type Key, makeKey, makePerson, newJti, Office } from "./testing.ts";
+import { Office } from "./testing.ts";
+import { away } from "./testing-hsm.ts";
+import { deviceOf, type Key, makeDevice, makeKey, makePerson, newJti, type Person } from "./testing-people.ts";
 
 const [ALICE, BOB, CAROL, DAVE] = [makePerson("Alice"), makePerson("Bob"), makePerson("Carol"), makePerson("Dave")];
 const OLGA = makePerson("Olga");
@@ -19,80 +14,101 @@ const NOTHING = { requests: [], roster: false };
 let office: Office;
 let id: string;
 beforeEach(async () => {
-  office = await Office.open([ALICE, BOB, CAROL], 2, OLGA);
-  office.add(DAVE);
+  office = await Office.open([ALICE, BOB, CAROL], 2, OLGA, { roles: [[DAVE, ["auditor", "approver"]]] });
   id = await office.propose(OLGA);
   await advance(office.desk, id);
 });
 afterEach(() => office.dispose());
 
-const device = (address: string) => ({ address, vendor: "Ledger", model: "flex", path: "m/44'/60'/7'/0/0" }) as const;
-const outbox = () => office.desk.journal.outbox(10_000).length;
+const outbox = () => office.desk.journal.outbox(10_000).length + office.desk.journal.owed().length;
 /** A JWS of `key` whose payload is any text at all. */
 const raw = async (typ: string, text: string, key: Key = ALICE.key) =>
   await signPayload({ ...APPROVAL, typ: typ as `oc-${string}+jws` }, text, key.signer);
 
-const DROPPED: [string, () => Promise<[from: string, body: string]>][] = [
-  ["no JWS", async () => [ALICE.key.kid, "x"]],
-  ["an empty body", async () => [ALICE.key.kid, ""]],
-  ["three dots", async () => [ALICE.key.kid, ".."]],
-  ["a stranger's", async () => pair(makeKey(), await office.message(SYNC, makeKey(), { known: [] }))],
-  ["another sender than its signer", async () => [BOB.key.kid, await office.message(SYNC, ALICE.key, { known: [] })]],
-  ["a key file's, not a browser's", async () => pair(OLGA.key, await office.message(SYNC, OLGA.key, { known: [] }))],
-  ["a type that members do not send", async () => pair(ALICE.key, await raw(CARD.typ, "{}"))],
-  ["a proposal, which comes through the control socket", async () => pair(ALICE.key, await raw(PROPOSAL.typ, "{}"))],
-  ["an unknown type", async () => pair(ALICE.key, await raw("oc-freeze+jws", "{}"))],
-  ["an approval that is not JSON", async () => pair(ALICE.key, await raw(APPROVAL.typ, "approve"))],
-  ["an approval that is null", async () => pair(ALICE.key, await raw(APPROVAL.typ, "null"))],
-  ["bytes that are no text", async () => pair(ALICE.key, await rawBytes())],
-  ["arrays without end", async () => pair(ALICE.key, await raw(SYNC.typ, "[".repeat(40_000) + "]".repeat(40_000)))],
+/** What somebody sends that nobody is answered to: `from` is what the bridge stamps. */
+const DROPPED: [string, () => Promise<[from: string, jws: string]>][] = [
+  ["two empty parts", async () => [ALICE.key.kid, "a.b.c"]],
+  ["a stranger's", async () => by(makeKey(), await office.syncOf(makePerson("x")))],
+  ["another sender than its signer", async () => [BOB.key.kid, await office.syncOf(ALICE)]],
+  ["a key file's, not a browser's", async () => by(OLGA.file, await office.syncOf({ ...ALICE, key: OLGA.file }))],
+  ["a type that members do not send", async () => by(ALICE.key, await raw(CARD.typ, "{}"))],
+  ["a proposal, which comes through the control socket", async () => by(ALICE.key, await raw(PROPOSAL.typ, "{}"))],
+  ["an unknown type", async () => by(ALICE.key, await raw("oc-thaw+jws", "{}"))],
+  ["an approval that is not JSON", async () => by(ALICE.key, await raw(APPROVAL.typ, "approve"))],
+  ["an approval that is null", async () => by(ALICE.key, await raw(APPROVAL.typ, "null"))],
+  ["bytes that are no text", async () => by(ALICE.key, await rawBytes())],
+  ["arrays without end", async () => by(ALICE.key, await raw(SYNC.typ, "[".repeat(30_000) + "]".repeat(30_000)))],
   [
     "an object without end",
-    async () => pair(ALICE.key, await raw(SYNC.typ, `${'{"a":'.repeat(15_000)}1${"}".repeat(15_000)}`)),
+    async () => by(ALICE.key, await raw(SYNC.typ, `${'{"a":'.repeat(11_000)}1${"}".repeat(11_000)}`)),
   ],
-  ["__proto__", async () => pair(ALICE.key, await raw(SYNC.typ, '{"__proto__":{"v":1}}'))],
-  ["a member with a very long name", async () => pair(ALICE.key, await raw(SYNC.typ, `{"${"x".repeat(60_000)}":1}`))],
+  ["__proto__", async () => by(ALICE.key, await raw(SYNC.typ, '{"__proto__":{"v":1}}'))],
+  ["a member with a very long name", async () => by(ALICE.key, await raw(SYNC.typ, `{"${"x".repeat(60_000)}":1}`))],
+  ["an expired one", async () => by(ALICE.key, await syncWith({ iat: office.now - 9, exp: office.now }))],
+  ["one of tomorrow", async () => by(ALICE.key, await syncWith({ iat: office.now + 86_000 }))],
+  ["one of one agent, sealed for another", async () => by(ALICE.key, await syncWith({ aud: [makeKey().kid] }))],
+  ["an approval with a pairing's type", async () => by(ALICE.key, await raw(PAIR.typ, "{}"))],
+  ["a pairing by a member's key", async () => by(ALICE.key, await pairOf(ALICE.key, makePerson("x")))],
   [
-    "an expired one",
-    async () =>
-      pair(ALICE.key, await office.message(SYNC, ALICE.key, { known: [] }, { iat: office.now - 9, exp: office.now })),
+    "a pairing by an invite that is nobody's",
+    async () => {
+      const key = makeKey();
+      return by(key, await pairOf(key, makePerson("x")));
+    },
   ],
-  [
-    "one of tomorrow",
-    async () => pair(ALICE.key, await office.message(SYNC, ALICE.key, { known: [] }, { iat: office.now + 86_000 })),
-  ],
-  [
-    "one to another agent",
-    async () => pair(ALICE.key, await office.message(SYNC, ALICE.key, { known: [] }, { aud: [BOB.key.kid] })),
-  ],
-  ["an approval with a pairing's type", async () => pair(ALICE.key, await raw(PAIR.typ, "{}"))],
 ];
 test.each(DROPPED)("dropped without an answer, and not for ever: %s", async (_what, make) => {
   const before = outbox();
-  const people = currentPeople(office.desk.journal);
-  const [from, body] = await make();
-  expect(await receive(office.desk, from, body)).toEqual(NOTHING);
+  const charter = office.desk.charter.current;
+  const [from, jws] = await make();
+  expect(await office.deliver(from, jws)).toEqual(NOTHING);
   expect(outbox()).toBe(before);
-  expect(currentPeople(office.desk.journal)).toEqual(people);
+  expect(office.desk.charter.current).toBe(charter);
   expect(office.desk.journal.records(id)).toEqual([]);
+  expect(office.desk.journal.pairings()).toEqual([]);
 });
 
-function pair(key: Key, jws: string): [string, string] {
-  return [key.kid, jws];
+const BODIES: [string, () => Promise<string> | string][] = [
+  ["nothing", () => ""],
+  ["no seal", () => "x"],
+  ["dots", () => "...."],
+  ["a message that nobody sealed", async () => await office.syncOf(ALICE)],
+];
+test.each(BODIES)("a body that is no sealed message is dropped: %s", async (_what, body) => {
+  const before = outbox();
+  const delivered = { from: ALICE.key.kid, id: newJti(), body: await body() };
+  expect(await receive(office.desk, office.keys, delivered)).toEqual(NOTHING);
+  expect(outbox()).toBe(before);
+});
+
+const by = (key: Key, jws: string): [string, string] => [key.kid, jws];
+
+async function syncWith(claims: object): Promise<string> {
+  const body = { known: [], charter: 0, seal: { n: 1, key: ALICE.seal.jwk } };
+  return await office.message(SYNC, ALICE.key, body, claims);
+}
+
+async function pairOf(invite: Key, { key, seal }: Person): Promise<string> {
+  return await office.message(PAIR, invite, { key: key.jwk, seal: seal.jwk });
 }
 
 async function rawBytes(): Promise<string> {
-  const [header = ""] = (await office.message(SYNC, ALICE.key, { known: [] })).split(".");
+  const [header = ""] = (await office.syncOf(ALICE)).split(".");
   const input = `${header}.${base64url.encode(new Uint8Array([0xff, 0xfe, 0x7b]))}`;
   return `${input}.${base64url.encode(await ALICE.key.signer.sign(new TextEncoder().encode(input)))}`;
 }
 
-const REFUSED: [string, () => Promise<string | undefined>, string][] = [
+const REFUSED: [string, () => Promise<string | undefined>, string | undefined][] = [
   ["of an unknown request", async () => await send({ request: "0000000000000000" }), "ERR_REQUEST_UNKNOWN"],
   ["of other bytes", async () => await send({ digest: "0".repeat(64) }), "ERR_APPROVAL_DIGEST"],
   ["with another's device", async () => await send({ address: BOB.address }), "ERR_APPROVAL_DEVICE"],
   ["with another's signature", async () => await send({ signature: BOB.sign("x") }), "ERR_APPROVAL_SIGNATURE"],
   ["by a member who is not asked", async () => await office.approve(DAVE, id), "ERR_APPROVAL_NOT_ELIGIBLE"],
+  [
+    "by the initiator, who is no browser",
+    async () => await office.approve({ ...ALICE, key: OLGA.file }, id),
+    undefined,
+  ],
   ["too late", async () => late(async () => await office.approve(ALICE, id)), "ERR_REQUEST_EXPIRED"],
 ];
 test.each(REFUSED)("an approval is refused, with a signed answer: %s", async (_what, attempt, code) => {
@@ -118,11 +134,11 @@ async function late<T>(work: () => Promise<T>): Promise<T> {
 
 test("the same message again changes nothing and is answered with the receipt that names it", async () => {
   const jws = await office.approval(ALICE, id);
-  expect(await receive(office.desk, ALICE.key.kid, jws)).toEqual({ requests: [id], roster: false });
+  expect(await office.deliver(ALICE.key.kid, jws)).toEqual({ requests: [id], roster: false });
   await advance(office.desk, id);
   const { revision } = office.row(id);
   const before = outbox();
-  expect(await receive(office.desk, ALICE.key.kid, jws)).toEqual(NOTHING);
+  expect(await office.deliver(ALICE.key.kid, jws)).toEqual(NOTHING);
   expect(office.row(id).revision).toBe(revision);
   expect(office.desk.journal.records(id)).toHaveLength(1);
   expect(outbox()).toBe(before + 1);
@@ -161,135 +177,55 @@ test("a person's records of a request are bounded, however often they write", as
   expect(office.desk.journal.records(id)).toHaveLength(1);
 });
 
-test("an enrolment waits for the operator and stops nobody's requests; again it changes nothing", async () => {
-  const own = makePerson("x").address;
-  const jws = await office.message(ENROLMENT, DAVE.key, device(own));
-  expect(await receive(office.desk, DAVE.key.kid, jws)).toEqual(NOTHING);
-  expect(office.row(id).state).toBe("pending");
-  expect(findMember(currentPeople(office.desk.journal), "Dave").devices).toMatchObject([
-    { address: own, state: "pending" },
-  ]);
-  expect(await receive(office.desk, DAVE.key.kid, jws)).toEqual(NOTHING);
-  expect(office.sent(WELCOME.typ).at(-1)).toMatchObject({ receiver: DAVE.key.kid, devices: [{ address: own }] });
-});
-
-test("another person's device is not enrolled", async () => {
-  expect(await office.receive(DAVE.key, await office.message(ENROLMENT, DAVE.key, device(ALICE.address)))).toBe(
-    "ERR_DEVICE_TAKEN",
-  );
-  expect(findMember(currentPeople(office.desk.journal), "Dave").devices).toEqual([]);
-  expect(office.row(id).state).toBe("pending");
-});
-
-test("an enrolment while the HSM is away changes nothing yet, and works when it comes again", async () => {
-  const jws = await office.message(ENROLMENT, DAVE.key, device(DAVE.address));
-  office.hsm.before = () => {
-    throw new Fault("ERR_HSM_DOWN", "The HSM is down.");
-  };
-  await expect(receive(office.desk, DAVE.key.kid, jws)).rejects.toMatchObject({ code: "ERR_HSM_DOWN" });
-  expect(office.row(id).state).toBe("pending");
-  office.hsm.before = () => {};
-  expect(await receive(office.desk, DAVE.key.kid, jws)).toEqual(NOTHING);
-  expect(findMember(currentPeople(office.desk.journal), "Dave").devices).toHaveLength(1);
-});
-
-async function makeInvite(name = "Eve", hours = 1): Promise<Key> {
-  const { code } = await invite(office.desk, name, ["approver"], hours);
-  const { key, d } = parseInvite(code);
-  const kid = thumbprint(key);
-  return { jwk: key, kid, signer: { kid, sign: async (input) => p256.sign(input, base64url.decode(d)) } };
-}
-
-test("an invite pairs one browser, once", async () => {
-  const code = await makeInvite();
-  const browser = makeKey();
-  const jws = await office.message(PAIR, code, { key: browser.jwk });
-  expect(await receive(office.desk, code.kid, jws)).toEqual({ requests: [id], roster: true });
-  expect(findMember(currentPeople(office.desk.journal), "Eve")).toMatchObject({ extensions: [browser.jwk] });
-  expect(office.sent(WELCOME.typ).at(-1)).toMatchObject({ receiver: code.kid, aud: [browser.kid], name: "Eve" });
-  for (const again of [jws, await office.message(PAIR, code, { key: makeKey().jwk })])
-    expect(await receive(office.desk, code.kid, again)).toEqual(NOTHING);
-  expect(findMember(currentPeople(office.desk.journal), "Eve").extensions).toHaveLength(1);
-});
-
-test("an expired invite does not; nor a key that is somebody's; nor an invite's key for anything else", async () => {
-  const code = await makeInvite();
-  expect(await office.receive(code, await office.message(PAIR, code, { key: ALICE.key.jwk }))).toBe(
-    "ERR_MEMBER_EXISTS",
-  );
-  expect(await receive(office.desk, code.kid, await office.message(SYNC, code, { known: [] }))).toEqual(NOTHING);
-  office.now += 3_600;
-  expect(await office.receive(code, await office.message(PAIR, code, { key: makeKey().jwk }))).toBe("ERR_INVITE");
-  expect(currentPeople(office.desk.journal).members.map(({ name }) => name)).not.toContain("Eve");
-});
-
-test("a member's key does not pair", async () => {
-  expect(
-    await receive(office.desk, ALICE.key.kid, await office.message(PAIR, ALICE.key, { key: makeKey().jwk })),
-  ).toEqual(NOTHING);
-});
-
-test("invites are as many as a roster holds", async () => {
-  for (let n = 0; n < 50; n += 1) await makeInvite();
-  await expect(makeInvite()).rejects.toMatchObject({ code: "ERR_INVITE" });
-  office.now += 3_600;
-  await makeInvite();
-});
-
-test("a sync brings the welcome, what is open and not known, and receipts of what is known and over", async () => {
-  await office.approve(ALICE, id);
-  await advance(office.desk, id);
-  const counts = () =>
-    ["oc-welcome+jws", "oc-request+jws", "oc-receipt+jws"].map(
-      (typ) => office.sent(typ).filter((m) => m["receiver"] === BOB.key.kid).length,
-    );
-  const sync = async (known: string[]) => {
-    const before = counts();
-    await office.receive(BOB.key, await office.message(SYNC, BOB.key, { known }));
-    return counts().map((count, at) => count - (before[at] ?? 0));
-  };
-  expect(await sync([])).toEqual([1, 1, 1]);
-  expect(await sync([id])).toEqual([1, 0, 1]);
-  await office.reject(CAROL, id);
-  await advance(office.desk, id);
-  expect(await sync([])).toEqual([1, 0, 0]);
-  expect(await sync([id, "0000000000000000"])).toEqual([1, 0, 1]);
-  await office.receive(DAVE.key, await office.message(SYNC, DAVE.key, { known: [id] }));
-  expect(office.sent("oc-receipt+jws").filter((m) => m["receiver"] === DAVE.key.kid)).toEqual([]);
-});
+const enrolment = async (person: Person) =>
+  await office.message(ENROLMENT, person.key, { ...deviceOf(person), path: "m/44'/60'/7'/0/0" });
 
 test("answers do not pile up for somebody who never fetches them, and the rest still goes on", async () => {
   for (let n = 0; n < 1_000; n += 1) office.desk.journal.post(newJti(), [ALICE.key.kid], "x.y.z");
   const before = outbox();
-  expect(await receive(office.desk, ALICE.key.kid, await office.message(SYNC, ALICE.key, { known: [] }))).toEqual(
-    NOTHING,
-  );
-  await receive(
-    office.desk,
-    ALICE.key.kid,
-    await office.message(WITHDRAWAL, ALICE.key, { request: id, digest: "0".repeat(64) }),
-  );
+  expect(await office.deliver(ALICE.key.kid, await office.syncOf(ALICE))).toEqual(NOTHING);
+  const wrong = { request: id, digest: "0".repeat(64) };
+  await office.deliver(ALICE.key.kid, await office.message(WITHDRAWAL, ALICE.key, wrong));
+  const further = { ...ALICE, ...makeDevice() };
+  await office.deliver(ALICE.key.kid, await enrolment(further));
   expect(outbox()).toBe(before);
+  expect(office.desk.journal.waitingDevices()).toHaveLength(1);
   const approval = await office.approval(ALICE, id);
-  expect(await receive(office.desk, ALICE.key.kid, approval)).toEqual({ requests: [id], roster: false });
+  expect(await office.deliver(ALICE.key.kid, approval)).toEqual({ requests: [id], roster: false });
 });
 
 test("a rejection needs no HSM", async () => {
-  office.hsm.before = () => {
-    throw new Fault("ERR_HSM_DOWN", "The HSM is down.");
-  };
+  office.hsm.before = away;
   const before = office.desk.journal.records(id).length;
-  await office.reject(CAROL, id);
+  expect(await office.reject(CAROL, id)).toBeUndefined();
   expect(office.row(id).state).toBe("rejected");
   expect(office.desk.journal.records(id)).toHaveLength(before + 1);
 });
 
 test("a message that cannot be stored is not acknowledged", async () => {
   const jws = await office.approval(ALICE, id);
-  const closed = await Office.open([ALICE], 1);
-  closed.desk.journal.close();
-  await expect(receive({ ...office.desk, journal: closed.desk.journal }, ALICE.key.kid, jws)).rejects.toThrow(
-    "not open",
-  );
-  closed.dispose();
+  office.desk.journal.close();
+  await expect(office.deliver(ALICE.key.kid, jws)).rejects.toThrow("not open");
+});
+
+test("a removed person is cut off at once, and a removed browser: not answered, and what they said counts no more", async () => {
+  await office.approve(ALICE, id);
+  const browser = { what: "browser", key: DAVE.key.kid } as const;
+  await office.enact(OLGA, { verb: "REMOVE", change: { name: "Dave", removal: browser } }, [BOB, CAROL]);
+  await office.enact(OLGA, { verb: "REMOVE", change: { name: "Alice", removal: { what: "person" } } }, [BOB, CAROL]);
+  expect(office.row(id).state).toBe("void");
+  const next = await office.propose(OLGA);
+  await office.drive(next);
+  await office.settle();
+  for (const person of [ALICE, DAVE]) {
+    const before = outbox();
+    const messages = [await office.approval(person, next), await office.approval(person, id)];
+    for (const jws of [...messages, await office.syncOf(person), await enrolment(person)])
+      expect(await office.deliver(person.key.kid, jws)).toEqual(NOTHING);
+    expect(outbox()).toBe(before);
+  }
+  expect(office.desk.journal.records(next)).toEqual([]);
+  // What waited for them is gone, but for the act that tells them.
+  expect(office.sent("oc-act+jws").map(({ receiver }) => receiver)).toContain(ALICE.key.kid);
+  expect(office.sent("oc-welcome+jws").map(({ receiver }) => receiver)).not.toContain(ALICE.key.kid);
 });

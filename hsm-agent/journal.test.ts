@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RequestState } from "../protocol/message.ts";
 import { Journal } from "./journal.ts";
 import { isStoreError } from "./store-error.ts";
-import { fault, newJti } from "./testing.ts";
+import { fault, type Key, makeKey, newJti } from "./testing-people.ts";
 
 let folder: string;
 let path: string;
@@ -35,12 +35,15 @@ function add(id: string, nonce: number, state: RequestState = "pending"): void {
   journal.addRequest({
     id,
     proposal: newJti(),
+    proposalJws: null,
+    verb: "SEND",
     state,
     vault: V[0],
     network: V[1],
     nonce,
     initiator: "Olga",
     expires: 100,
+    notBefore: null,
     at: 1,
     payload: "{}",
     digest: "",
@@ -113,7 +116,15 @@ test.each(ENDED)("the nonce of one that is %s may be used again", (state) => {
 
 test("one approval of a person for a request, one use of a jti, one request of a proposal", () => {
   add("A", 7);
-  const record = { kind: "approval", person: "Alice", at: 1, vendor: null, reason: null, jws: "" } as const;
+  const record = {
+    kind: "approval",
+    person: "Alice",
+    at: 1,
+    vendor: null,
+    address: null,
+    reason: null,
+    jws: "",
+  } as const;
   journal.addRecord("A", { ...record, of: "1" });
   expect(() => journal.addRecord("A", { ...record, of: "2" })).toThrow("UNIQUE");
   expect(() => journal.addRecord("A", { ...record, person: "Bob", of: "1" })).toThrow("UNIQUE");
@@ -162,8 +173,102 @@ test("a value that cannot be is said to be damage, not used", () => {
   expect(() => journal.request("A")).toThrow(expect.objectContaining(fault("ERR_STATE")));
 });
 
-test("no document before the first", () => {
-  expect(() => journal.document("policy")).toThrow(expect.objectContaining(fault("ERR_STATE")));
+test("no identity before init", () => {
+  expect(() => journal.requireMeta("identity")).toThrow(expect.objectContaining(fault("ERR_STATE")));
+});
+
+test("acts are read in their order, after the one that is known, each number once", () => {
+  journal.addAct(2, "b", 1);
+  journal.addAct(1, "a", 1);
+  expect([journal.acts(), journal.acts(1), journal.acts(2)]).toEqual([["a", "b"], ["b"], []]);
+  expect(() => journal.addAct(2, "c", 1)).toThrow("UNIQUE");
+});
+
+const invite = (name: string, key: Key = makeKey()) =>
+  ({ kid: key.kid, name, roles: ["approver"], inviter: null, key: key.jwk, exp: 10 }) as const;
+const pairing = (name: string, key: Key = makeKey()) => {
+  const { kid, jwk } = key;
+  return { kid, jti: newJti(), name, roles: ["approver"], inviter: "Olga", key: jwk, seal: makeKey().jwk } as const;
+};
+
+test("a new invite takes the place of the old one and of what paired with it, and of nobody else's", () => {
+  journal.addInvite(invite("Eve"));
+  journal.addInvite(invite("Dan"));
+  journal.addPairing(pairing("Eve"), 1);
+  journal.addPairing(pairing("Dan"), 1);
+  const newer = invite("Eve");
+  journal.addInvite(newer);
+  expect(journal.invites().map(({ name }) => name)).toEqual(expect.arrayContaining(["Dan", "Eve"]));
+  expect(journal.invites()).toHaveLength(2);
+  expect(journal.invites()).toContainEqual(newer);
+  expect(journal.pairings().map(({ name }) => name)).toEqual(["Dan"]);
+});
+
+test("a pairing comes back as it was changed", () => {
+  const row = pairing("Eve");
+  journal.addPairing(row, 1);
+  expect(journal.pairings()).toEqual([{ ...row, device: null, vouched: false, tries: 0 }]);
+  const device = { address: "0x", vendor: "Ledger", model: "flex" } as const;
+  journal.changePairing(row.kid, { device, vouched: true, tries: 2 });
+  expect(journal.pairings()).toEqual([{ ...row, device, vouched: true, tries: 2 }]);
+  expect(() => journal.addPairing(pairing("Eve"), 1)).toThrow("UNIQUE");
+});
+
+test("freezes: everybody who froze is named, with their last message, and what they froze is lifted by its name or all at once", () => {
+  const freezeOf = (vault: string | null, by: string | null, of = by) => ({ vault, by, at: 1, of });
+  for (const each of [
+    freezeOf("V", "Alice"),
+    freezeOf(null, null),
+    freezeOf("V", "Bob"),
+    freezeOf("V", "Alice", "again"),
+  ])
+    journal.addFreeze(each);
+  expect(journal.freezes()).toEqual([freezeOf(null, null), freezeOf("V", "Alice", "again"), freezeOf("V", "Bob")]);
+  journal.removeFreezes("V");
+  expect(journal.freezes()).toEqual([freezeOf(null, null)]);
+  journal.addFreeze(freezeOf("V", "Bob"));
+  journal.removeFreezes(null);
+  expect(journal.freezes()).toEqual([]);
+});
+
+test("an extension's receiving key is the one of the highest number that it told", () => {
+  const [one, two, three] = [makeKey().jwk, makeKey().jwk, makeKey().jwk];
+  journal.setMemberSeal("k", 2, two);
+  journal.setMemberSeal("k", 1, one);
+  journal.setMemberSeal("k", 2, one);
+  expect(journal.memberSeal("k")).toEqual(two);
+  journal.setMemberSeal("k", 3, three);
+  expect(journal.memberSeal("k")).toEqual(three);
+  expect(journal.memberSeal("l")).toBeUndefined();
+});
+
+test("the agent's receiving keys are kept until their time", () => {
+  journal.addSeal("a", { d: "a" }, 10);
+  journal.addSeal("b", { d: "b" }, 11);
+  journal.removeSealsUntil(9);
+  expect(journal.seals()).toHaveLength(2);
+  journal.removeSealsUntil(10);
+  expect(journal.seals()).toEqual([{ kid: "b", key: { d: "b" } }]);
+});
+
+test("the same answer to the same receiver is owed once, in order, until it is removed", () => {
+  const owe = (what: "welcome" | "refusal", receiver: string, body = "{}") =>
+    journal.owe({ what, receiver, body, seal: null });
+  owe("welcome", "a");
+  owe("refusal", "a", "1");
+  owe("welcome", "a");
+  owe("refusal", "a", "2");
+  owe("welcome", "b");
+  const seen = () => journal.owed().map(({ what, receiver, body }) => what + receiver + body);
+  expect(seen()).toEqual(["welcomea{}", "refusala1", "refusala2", "welcomeb{}"]);
+  expect(journal.waitingFor("a")).toBe(3);
+  journal.removeOwed(journal.owed()[0]?.n ?? 0);
+  owe("welcome", "a");
+  expect(seen()).toEqual(["refusala1", "refusala2", "welcomeb{}", "welcomea{}"]);
+  journal.post("1", ["a", "b"], "x");
+  journal.removeMailOf("a");
+  expect(seen()).toEqual(["welcomeb{}"]);
+  expect(journal.outbox().map(({ receiver }) => receiver)).toEqual(["b"]);
 });
 
 test("errors of the store that may pass are told from those of what was to be stored", () => {

@@ -1,113 +1,48 @@
 /**
- * The agent's durable record: one SQLite file, WAL, synchronous=FULL, one writer. What is not in here did not happen.
- * Statements only: no rule is decided in this file. The only file of the agent that imports node:sqlite at run time.
+ * The rest of the agent's record: acts, vaults, who is pairing, what is frozen, keys that messages are sealed with, and what is still to
+ * be sent. What is not in here did not happen. Statements only: no rule is decided in this file.
  */
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { Fault } from "../protocol/error.ts";
-import type { RequestState } from "../protocol/message.ts";
+import type { Device } from "../protocol/people.ts";
+import type { PublicJwk } from "../protocol/primitive.ts";
+import { Ledger } from "./ledger.ts";
 import {
-  type DocumentKind,
-  type DocumentRow,
+  type FreezeRow,
   type InviteRow,
   integer,
   type OutboxRow,
+  type OwedRow,
   optional,
   optionalText,
-  type RecordRow,
-  type RequestChange,
-  type RequestRow,
-  type Row,
+  type PairingRow,
   text,
+  toFreeze,
   toInvite,
   toOutbox,
-  toRecord,
-  toRequest,
+  toOwed,
+  toPairing,
   toVault,
+  toWaiting,
   type VaultRow,
+  type WaitingRow,
 } from "./rows.ts";
-import { SCHEMA } from "./schema.ts";
-import { isBusy } from "./store-error.ts";
 
-export class Journal {
-  readonly #db: DatabaseSync;
-  #depth = 0;
-
-  /**
-   * Opens or creates the record and locks it until `close` or the process's end. @throws Fault ERR_AGENT_RUNNING
-   */
-  constructor(path: string) {
-    this.#db = new DatabaseSync(path, { timeout: 0 });
-    try {
-      // Exclusive before WAL: two agents on one record would both believe that a nonce is theirs.
-      this.#db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-      this.#db.exec(`PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
-    } catch (error) {
-      this.#db.close();
-      if (!isBusy(error)) throw error;
-      throw new Fault("ERR_AGENT_RUNNING", "An agent is running on this data folder already; stop it first.");
-    }
+export class Journal extends Ledger {
+  /** The acts after number `n`, in order. */
+  acts(after = 0): string[] {
+    return this.all("SELECT jws FROM acts WHERE n > ? ORDER BY n", after).map((row) => text(row["jws"]));
   }
 
-  close(): void {
-    if (this.#db.isOpen) this.#db.close();
-  }
-
-  /** Runs `work` in one transaction: all of it is durable when this returns, or none. Nested calls join the outer one. */
-  transaction<T>(work: () => T): T {
-    if (this.#depth > 0) return work();
-    this.#db.exec("BEGIN IMMEDIATE");
-    this.#depth += 1;
-    try {
-      const result = work();
-      this.#db.exec("COMMIT");
-      return result;
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
-      throw error;
-    } finally {
-      this.#depth -= 1;
-    }
-  }
-
-  meta(key: string): string | undefined {
-    return optionalText(this.#get("SELECT value FROM meta WHERE key = ?", key)?.["value"]) ?? undefined;
-  }
-
-  setMeta(key: string, value: string): void {
-    this.#run(
-      "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-      key,
-      value,
-    );
-  }
-
-  /** The document in force. @throws Fault ERR_STATE before `opencustody init` */
-  document(kind: DocumentKind, n?: number): DocumentRow {
-    const row =
-      n === undefined
-        ? this.#get("SELECT n, digest, text FROM documents WHERE kind = ? ORDER BY n DESC LIMIT 1", kind)
-        : this.#get("SELECT n, digest, text FROM documents WHERE kind = ? AND n = ?", kind, n);
-    if (row === undefined) throw new Fault("ERR_STATE", `There is no ${kind} document; run "opencustody init" first.`);
-    return { n: integer(row["n"]), digest: text(row["digest"]), text: text(row["text"]) };
-  }
-
-  addDocument(kind: DocumentKind, row: DocumentRow, at: number): void {
-    this.#run(
-      "INSERT INTO documents (kind, n, digest, text, at) VALUES (?, ?, ?, ?, ?)",
-      kind,
-      row.n,
-      row.digest,
-      row.text,
-      at,
-    );
+  addAct(n: number, jws: string, at: number): void {
+    this.run("INSERT INTO acts (n, jws, at) VALUES (?, ?, ?)", n, jws, at);
   }
 
   vaults(): VaultRow[] {
-    return this.#all("SELECT * FROM vaults ORDER BY name").map(toVault);
+    return this.all("SELECT * FROM vaults ORDER BY name").map(toVault);
   }
 
   addVault(vault: VaultRow, at: number): void {
-    this.#run(
+    this.run(
       "INSERT INTO vaults (name, id, public_key, backup, at) VALUES (?, ?, ?, ?, ?)",
       vault.name,
       vault.id,
@@ -117,184 +52,246 @@ export class Journal {
     );
   }
 
-  setNextNonce(vault: string, network: string, nonce: number): void {
-    this.#run(
-      "INSERT INTO next_nonces (vault, network, nonce) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET nonce = excluded.nonce",
-      vault,
-      network,
-      nonce,
-    );
-  }
-
-  nextNonce(vault: string, network: string): number | undefined {
-    const row = this.#get("SELECT nonce FROM next_nonces WHERE vault = ? AND network = ?", vault, network);
-    return row === undefined ? undefined : integer(row["nonce"]);
-  }
-
-  /** Gives out a nonce: the lowest freed one, else the next. @throws Fault ERR_STATE where none was ever set */
-  takeNonce(vault: string, network: string): number {
-    const free = this.#get(
-      "SELECT min(nonce) AS nonce FROM free_nonces WHERE vault = ? AND network = ?",
-      vault,
-      network,
-    )?.["nonce"];
-    if (typeof free === "number") {
-      this.#run("DELETE FROM free_nonces WHERE vault = ? AND network = ? AND nonce = ?", vault, network, free);
-      return free;
-    }
-    const next = this.nextNonce(vault, network);
-    if (next === undefined) {
-      throw new Fault(
-        "ERR_STATE",
-        `Vault ${vault} has no first nonce on ${network}; it was made for other networks ("opencustody vault create").`,
-      );
-    }
-    this.setNextNonce(vault, network, next + 1);
-    return next;
-  }
-
-  /** Takes back a nonce that was never signed. */
-  freeNonce(vault: string, network: string, nonce: number): void {
-    this.#run("INSERT OR IGNORE INTO free_nonces (vault, network, nonce) VALUES (?, ?, ?)", vault, network, nonce);
-  }
-
-  addInvite(invite: InviteRow): void {
-    const { kid, name, roles, key, exp } = invite;
-    this.#run(
-      "INSERT INTO invites (kid, name, roles, key, exp) VALUES (?, ?, ?, ?, ?)",
+  /** One invite for a name: a new one takes the place of the old, and of a pairing that came of it. */
+  addInvite({ kid, name, roles, inviter, key, exp }: InviteRow): void {
+    this.run("DELETE FROM invites WHERE name = ?", name);
+    this.removePairing(name);
+    this.run(
+      "INSERT INTO invites (kid, name, roles, inviter, key, exp) VALUES (?, ?, ?, ?, ?, ?)",
       kid,
       name,
       JSON.stringify(roles),
+      inviter,
       JSON.stringify(key),
       exp,
     );
   }
 
   invites(): InviteRow[] {
-    return this.#all("SELECT * FROM invites ORDER BY exp").map(toInvite);
+    return this.all("SELECT * FROM invites ORDER BY exp").map(toInvite);
   }
 
   removeInvite(kid: string): void {
-    this.#run("DELETE FROM invites WHERE kid = ?", kid);
+    this.run("DELETE FROM invites WHERE kid = ?", kid);
   }
 
-  request(id: string): RequestRow | undefined {
-    return optional(this.#get("SELECT * FROM requests WHERE id = ?", id), toRequest);
-  }
-
-  requestOfProposal(jti: string): RequestRow | undefined {
-    return optional(this.#get("SELECT * FROM requests WHERE proposal = ?", jti), toRequest);
-  }
-
-  /** Newest first; all, or those in one of `states`, of which only those that expire at `by` (seconds) or before. */
-  requests(states?: readonly RequestState[], by = Number.MAX_SAFE_INTEGER): RequestRow[] {
-    if (states === undefined) return this.#all("SELECT * FROM requests ORDER BY at DESC, id").map(toRequest);
-    const marks = states.map(() => "?").join(", ");
-    const sql = `SELECT * FROM requests WHERE state IN (${marks}) AND expires <= ? ORDER BY at DESC, id`;
-    return this.#all(sql, ...states, by).map(toRequest);
-  }
-
-  /** Requests whose last change has no receipt yet. */
-  owedReceipts(): string[] {
-    return this.#all("SELECT id FROM requests WHERE receipt_n < revision").map((row) => text(row["id"]));
-  }
-
-  addRequest(row: Omit<RequestRow, "jws" | "revision" | "receiptN" | "receipt" | "signed" | "hash" | "problem">): void {
-    this.#run(
-      `INSERT INTO requests (id, proposal, state, vault, network, nonce, initiator, expires, at, payload, digest, policy, people, revision, receipt_n)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
-      row.id,
-      row.proposal,
-      row.state,
-      row.vault,
-      row.network,
-      row.nonce,
-      row.initiator,
-      row.expires,
-      row.at,
-      row.payload,
-      row.digest,
-      row.policy,
-      row.people,
+  addPairing(row: Omit<PairingRow, "device" | "vouched" | "tries">, at: number): void {
+    this.run(
+      "INSERT INTO pairings (kid, jti, name, roles, inviter, key, seal, vouched, tries, at) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?)",
+      row.kid,
+      row.jti,
+      row.name,
+      JSON.stringify(row.roles),
+      row.inviter,
+      JSON.stringify(row.key),
+      JSON.stringify(row.seal),
+      at,
     );
   }
 
-  /** The HSM signed the request. Nobody has done anything yet, so no receipt is owed. */
-  issueRequest(id: string, state: RequestState, jws: string): void {
-    this.#run("UPDATE requests SET state = ?, jws = ? WHERE id = ?", state, jws, id);
+  pairings(): PairingRow[] {
+    return this.all("SELECT * FROM pairings ORDER BY name").map(toPairing);
   }
 
-  /** Changes a request and owes a receipt for it. */
-  changeRequest(id: string, change: RequestChange): void {
-    const columns = Object.keys(change).map((column) => `${column} = ?, `);
-    this.#run(
-      `UPDATE requests SET ${columns.join("")} revision = revision + 1 WHERE id = ?`,
-      ...Object.values(change),
-      id,
+  changePairing(kid: string, change: Pick<PairingRow, "device" | "vouched" | "tries">): void {
+    const { device, vouched, tries } = change;
+    const json = device === null ? null : JSON.stringify(device);
+    this.run("UPDATE pairings SET device = ?, vouched = ?, tries = ? WHERE kid = ?", json, Number(vouched), tries, kid);
+  }
+
+  removePairing(name: string): void {
+    this.run("DELETE FROM pairings WHERE name = ?", name);
+  }
+
+  /** Pairings that nobody finished: begun before `paired`, or vouched for and begun before `vouched`. Seconds. */
+  removePairingsBefore(paired: number, vouched: number): void {
+    this.run("DELETE FROM pairings WHERE at < CASE vouched WHEN 1 THEN ? ELSE ? END", vouched, paired);
+  }
+
+  /** What somebody who is gone had begun: their own pairing, invites and devices, and those that they invited. */
+  removeTracesOf(name: string): void {
+    for (const table of ["invites", "pairings"])
+      this.run(`DELETE FROM ${table} WHERE name = ? OR inviter = ?`, name, name);
+    this.run("DELETE FROM waiting_devices WHERE name = ?", name);
+  }
+
+  removeWaitingDevicesBefore(at: number): void {
+    this.run("DELETE FROM waiting_devices WHERE at < ?", at);
+  }
+
+  waitingDevices(): WaitingRow[] {
+    return this.all("SELECT * FROM waiting_devices ORDER BY name, address").map(toWaiting);
+  }
+
+  addWaitingDevice(name: string, device: Device, at: number): void {
+    this.run(
+      "INSERT OR IGNORE INTO waiting_devices (name, address, device, at) VALUES (?, ?, ?, ?)",
+      name,
+      device.address,
+      JSON.stringify(device),
+      at,
     );
   }
 
-  setReceipt(id: string, n: number, jws: string): void {
-    this.#run("UPDATE requests SET receipt_n = ?, receipt = ? WHERE id = ?", n, jws, id);
+  /** Whoever waits with an address that belongs to somebody now waits no more. */
+  removeWaitingDevice(address: string): void {
+    this.run("DELETE FROM waiting_devices WHERE address = ?", address);
   }
 
-  records(request: string): RecordRow[] {
-    return this.#all("SELECT * FROM records WHERE request = ? ORDER BY n", request).map(toRecord);
+  freezes(): FreezeRow[] {
+    return this.all("SELECT * FROM freezes ORDER BY vault, at").map(toFreeze);
   }
 
-  recordOf(jti: string): { request: string; person: string } | undefined {
-    return optional(this.#get("SELECT request, person FROM records WHERE jti = ?", jti), (row) => ({
-      request: text(row["request"]),
-      person: text(row["person"]),
+  /** One row for each person and vault, so that everybody who froze it finds their message named. */
+  addFreeze({ vault, by, at, of }: FreezeRow): void {
+    this.run(
+      "INSERT INTO freezes (vault, by, at, of) VALUES (?, ?, ?, ?) ON CONFLICT (vault, by) DO UPDATE SET at = excluded.at, of = excluded.of",
+      vault ?? "",
+      by ?? "",
+      at,
+      of,
+    );
+  }
+
+  /** Lifts one, or all where `vault` is null. */
+  removeFreezes(vault: string | null): void {
+    if (vault === null) this.run("DELETE FROM freezes");
+    else this.run("DELETE FROM freezes WHERE vault = ?", vault);
+  }
+
+  /** A private key that messages to the agent are sealed to, kept until `until` (seconds). `key`: private JWK. */
+  addSeal(kid: string, key: object, until: number): void {
+    this.run("INSERT INTO seals (kid, private, until) VALUES (?, ?, ?)", kid, JSON.stringify(key), until);
+  }
+
+  seals(): { kid: string; key: unknown }[] {
+    return this.all("SELECT kid, private FROM seals").map((row) => ({
+      kid: text(row["kid"]),
+      key: JSON.parse(text(row["private"])) as unknown,
     }));
   }
 
-  addRecord(request: string, row: RecordRow): void {
-    this.#run(
-      "INSERT INTO records (request, n, kind, person, jti, at, vendor, reason, jws) VALUES (?, (SELECT count(*) + 1 FROM records WHERE request = ?), ?, ?, ?, ?, ?, ?, ?)",
-      request,
-      request,
-      row.kind,
-      row.person,
-      row.of,
-      row.at,
-      row.vendor,
-      row.reason,
-      row.jws,
+  removeSealsUntil(now: number): void {
+    this.run("DELETE FROM seals WHERE until <= ?", now);
+  }
+
+  /** The key that the extension `kid` receives with; a lower number changes nothing. */
+  setMemberSeal(kid: string, n: number, key: PublicJwk): void {
+    this.run(
+      "INSERT INTO member_seals (kid, n, key, acts) VALUES (?, ?, ?, 0) ON CONFLICT (kid) DO UPDATE SET n = excluded.n, key = excluded.key WHERE excluded.n > n",
+      kid,
+      n,
+      JSON.stringify(key),
     );
   }
 
+  /** The extension `kid` has said that it knows the acts up to number `n`. */
+  setKnownActs(kid: string, n: number): void {
+    this.run("UPDATE member_seals SET acts = ? WHERE kid = ?", n, kid);
+  }
+
+  knownActs(kid: string): number {
+    const acts = this.get("SELECT acts FROM member_seals WHERE kid = ?", kid)?.["acts"];
+    return typeof acts === "number" ? acts : 0;
+  }
+
+  memberSeal(kid: string): PublicJwk | undefined {
+    return optional(
+      this.get("SELECT key FROM member_seals WHERE kid = ?", kid),
+      (row) => JSON.parse(text(row["key"])) as PublicJwk,
+    );
+  }
+
+  /** A message to be composed and signed once the HSM is there. The same again for one receiver is one. */
+  owe(row: Omit<OwedRow, "n">): void {
+    const seal = row.seal === null ? null : JSON.stringify(row.seal);
+    const known = this.get(
+      "SELECT n FROM owed WHERE what = ? AND receiver = ? AND body = ?",
+      row.what,
+      row.receiver,
+      row.body,
+    );
+    if (known !== undefined) return;
+    this.run(
+      "INSERT INTO owed (what, receiver, body, seal) VALUES (?, ?, ?, ?)",
+      row.what,
+      row.receiver,
+      row.body,
+      seal,
+    );
+  }
+
+  owed(): OwedRow[] {
+    return this.all("SELECT * FROM owed ORDER BY n LIMIT 64").map(toOwed);
+  }
+
+  removeOwed(n: number): void {
+    this.run("DELETE FROM owed WHERE n = ?", n);
+  }
+
   /** Stores a message to be sent; it is gone from here once the bridge has stored it. */
-  post(id: string, receivers: readonly string[], jws: string): void {
+  post(id: string, receivers: readonly string[], jws: string, seal: PublicJwk | null = null): void {
+    const sealed = seal === null ? null : JSON.stringify(seal);
     for (const receiver of receivers) {
-      this.#run("INSERT OR IGNORE INTO outbox (id, receiver, jws) VALUES (?, ?, ?)", id, receiver, jws);
+      this.run("INSERT OR IGNORE INTO outbox (id, receiver, jws, seal) VALUES (?, ?, ?, ?)", id, receiver, jws, sealed);
     }
   }
 
   /** The oldest `most` messages to be sent, without those to `except`. */
   outbox(most = 512, except: readonly string[] = []): OutboxRow[] {
     const sql = `SELECT * FROM outbox WHERE receiver NOT IN (${except.map(() => "?").join(", ")}) ORDER BY n LIMIT ?`;
-    return this.#all(sql, ...except, most).map(toOutbox);
+    return this.all(sql, ...except, most).map(toOutbox);
   }
 
-  /** How many messages wait to be sent to `receiver`. */
+  isInOutbox(n: number): boolean {
+    return this.get("SELECT 1 AS here FROM outbox WHERE n = ?", n) !== undefined;
+  }
+
+  /** How many messages wait to be sent to `receiver`, signed or not. */
   waitingFor(receiver: string): number {
-    return integer(this.#get("SELECT count(*) AS n FROM outbox WHERE receiver = ?", receiver)?.["n"]);
+    const count = (table: "outbox" | "owed") =>
+      integer(this.get(`SELECT count(*) AS n FROM ${table} WHERE receiver = ?`, receiver)?.["n"]);
+    return count("outbox") + count("owed");
   }
 
   removeFromOutbox(n: number): void {
-    this.#run("DELETE FROM outbox WHERE n = ?", n);
+    this.run("DELETE FROM outbox WHERE n = ?", n);
   }
 
-  #get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#db.prepare(sql).get(...values);
+  /** What waits for somebody who is gone. */
+  removeMailOf(receiver: string): void {
+    this.run("DELETE FROM outbox WHERE receiver = ?", receiver);
+    this.run("DELETE FROM owed WHERE receiver = ?", receiver);
+    this.run("DELETE FROM member_seals WHERE kid = ?", receiver);
   }
 
-  #all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#db.prepare(sql).all(...values);
+  /** The highest number of what is owed now; 0 where nothing is. */
+  lastOwed(): number {
+    const n = this.get("SELECT max(n) AS n FROM owed")?.["n"];
+    return typeof n === "number" ? n : 0;
   }
 
-  #run(sql: string, ...values: SQLInputValue[]): void {
-    this.#db.prepare(sql).run(...values);
+  countMarks(prefix: string): number {
+    return integer(
+      this.get("SELECT count(*) AS n FROM meta WHERE substr(key, 1, ?) = ?", prefix.length, prefix)?.["n"],
+    );
+  }
+
+  /** Marks are rows of meta whose value is a time, in seconds; those up to `now` are removed. */
+  removeMarksUntil(prefix: string, now: number): void {
+    this.run(
+      "DELETE FROM meta WHERE substr(key, 1, ?) = ? AND CAST(value AS INTEGER) <= ?",
+      prefix.length,
+      prefix,
+      now,
+    );
+  }
+
+  /** @throws Fault ERR_STATE before `opencustody init` */
+  requireMeta(key: string): string {
+    const value = optionalText(this.meta(key) ?? null);
+    if (value === null)
+      throw new Fault("ERR_STATE", 'This data folder has no identity yet; run "opencustody init" first.');
+    return value;
   }
 }

@@ -5,8 +5,7 @@ import { afterAll, expect, test } from "vitest";
 import { openEnvelope } from "../protocol/envelope.ts";
 import { CANCELLATION } from "../protocol/message.ts";
 import { thumbprint } from "../protocol/primitive.ts";
-import { makeKeyFile, readKeyFile, signAsMember } from "./key-file.ts";
-import { fault } from "./testing.ts";
+import { makeKeyFile, readKeyFile, readPublicKey, signAsMember } from "./key-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "opencustody-key-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -29,12 +28,12 @@ test("a key file is its owner's only, whatever the umask, and signs", async () =
 test("an existing file is never overwritten", async () => {
   const path = join(folder, "taken.jwk");
   writeFileSync(path, "mine");
-  await expect(makeKeyFile(path)).rejects.toMatchObject(fault("ERR_SECRET") as object);
+  await expect(makeKeyFile(path)).rejects.toMatchObject({ code: "ERR_SECRET" });
   expect(readFileSync(path, "utf8")).toBe("mine");
 });
 
 test("a folder that is missing is said so", async () => {
-  await expect(makeKeyFile(join(folder, "nowhere/olga.jwk"))).rejects.toMatchObject(fault("ERR_SECRET") as object);
+  await expect(makeKeyFile(join(folder, "nowhere/olga.jwk"))).rejects.toMatchObject({ code: "ERR_SECRET" });
 });
 
 test.each([0o640, 0o604, 0o666])("a file of mode %o is not used", async (mode) => {
@@ -60,10 +59,44 @@ test.each(WRONG)("refused without a word of it: %s", async (what, text) => {
   const path = join(folder, `${what}.jwk`);
   writeFileSync(path, text, { mode: 0o600 });
   const error: unknown = await readKeyFile(path).catch((e: unknown) => e);
-  expect(error).toMatchObject(fault("ERR_SECRET") as object);
+  expect(error).toMatchObject({ code: "ERR_SECRET" });
+  expect(String(error)).not.toContain("s3cr3t");
+});
+
+test("what does not fit the message's type is not signed", async () => {
+  const path = join(folder, "carl.jwk");
+  await makeKeyFile(path);
+  const signer = await readKeyFile(path);
+  await expect(signAsMember(CANCELLATION, signer, signer.kid, { request: "1" })).rejects.toMatchObject({
+    code: "ERR_USAGE",
+    message: expect.stringContaining("request: ") as string,
+  });
+});
+
+test("a public key comes from a file with it alone, whoever can read that, or from a key file", async () => {
+  const path = join(folder, "paul.jwk");
+  const key = await makeKeyFile(path);
+  expect(await readPublicKey(path)).toEqual(key);
+  const open = join(folder, "paul-public.jwk");
+  writeFileSync(open, JSON.stringify(key), { mode: 0o644 });
+  expect(await readPublicKey(open)).toEqual(key);
+  await expect(readKeyFile(open)).rejects.toMatchObject({ code: "ERR_SECRET" });
+  chmodSync(path, 0o644);
+  await expect(readPublicKey(path)).rejects.toMatchObject({
+    code: "ERR_SECRET",
+    message: expect.stringContaining("chmod 600") as string,
+  });
+});
+
+test.each(WRONG.filter(([what]) => what !== "a public key"))("no public key is taken of %s", async (what, text) => {
+  const path = join(folder, `public of ${what}.jwk`);
+  writeFileSync(path, text, { mode: 0o600 });
+  const error: unknown = await readPublicKey(path).catch((e: unknown) => e);
+  expect(error).toMatchObject({ code: "ERR_SECRET" });
   expect(String(error)).not.toContain("s3cr3t");
 });
 
 test("a file that is missing", async () => {
-  await expect(readKeyFile(join(folder, "missing.jwk"))).rejects.toMatchObject(fault("ERR_SECRET") as object);
+  await expect(readPublicKey(join(folder, "missing.jwk"))).rejects.toMatchObject({ code: "ERR_SECRET" });
+  await expect(readKeyFile(join(folder, "missing.jwk"))).rejects.toMatchObject({ code: "ERR_SECRET" });
 });

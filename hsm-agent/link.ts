@@ -2,15 +2,18 @@
  * The agent's connection to the bridge: it dials out, logs in with a key of its own that its card certifies, sends what the
  * outbox holds and hands over what arrives. The HSM identity key never signs a login. README.md of protocol/, "Frames".
  */
-import { randomBytes, webcrypto } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { WebSocket } from "ws";
-import { type Signer, seal, signEnvelope } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
 import { type BridgeFrame, type ClientFrame, encodeFrame, FRAME_MAX, parseBridgeFrame } from "../protocol/frame.ts";
-import { CARD, LOGIN } from "../protocol/message.ts";
-import { jwkOfPoint, thumbprint } from "../protocol/primitive.ts";
-import { type Desk, issue } from "./desk.ts";
-import { signRoster } from "./directory.ts";
+import type { PublicJwk } from "../protocol/primitive.ts";
+import { seal } from "../protocol/seal.ts";
+import { Credentials } from "./credentials.ts";
+import type { Desk } from "./desk.ts";
+import type { Delivered } from "./inbound.ts";
+import { RosterKeeper } from "./roster.ts";
+import type { OutboxRow } from "./rows.ts";
+import type { SealKeys } from "./sealing.ts";
 
 /** Milliseconds, and messages. */
 const LIMITS = {
@@ -27,15 +30,13 @@ const LIMITS = {
   stable: 10_000,
 } as const;
 
-/** Card and roster are signed again after this, well before they expire. Seconds. */
-const RENEW = 10 * 86_400;
-
 export interface LinkOptions {
   readonly desk: Desk;
   /** Where to dial: the configured URL, or another way to the same bridge. */
   readonly dial: string;
+  readonly keys: SealKeys;
   /** Resolves when the message is durable. */
-  readonly receive: (from: string, body: string) => Promise<void>;
+  readonly receive: (delivered: Delivered) => Promise<void>;
 }
 
 export class Link {
@@ -47,9 +48,8 @@ export class Link {
   #timer: NodeJS.Timeout | undefined;
   #silence: NodeJS.Timeout | undefined;
   #readyAt = 0;
-  #login: { signer: Signer; card: string; renew: number } | undefined;
-  #roster: { n: number; jws: string; renew: number; state: "signed" | "sent" | "accepted" } | undefined;
-  #rosterWanted = true;
+  readonly #credentials: Credentials;
+  readonly #roster: RosterKeeper;
   /** By frame id: the outbox row and its receiver. */
   readonly #inFlight = new Map<string, { n: number; receiver: string }>();
   /** Receivers whose frames were refused; they wait, so that they hold up nobody else. */
@@ -60,6 +60,8 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#credentials = new Credentials(options.desk, options.keys);
+    this.#roster = new RosterKeeper(options.desk);
   }
 
   start(): void {
@@ -74,13 +76,23 @@ export class Link {
     this.#socket?.terminate();
   }
 
+  /** The newest card, where there is one. */
+  get card(): string | undefined {
+    return this.#credentials.card;
+  }
+
+  /** Makes a new card with a new receiving key, where it is time. Safe to call at any time. */
+  renewCard(): void {
+    this.#sending = this.#sending.then(() => this.#renewCard()).catch((error: unknown) => this.#lose(error));
+  }
+
   get state(): "online" | "offline" {
     return this.#online ? "online" : "offline";
   }
 
   /** People or invites changed: a new roster is signed and sent after what waits in the outbox. */
   publishRoster(): void {
-    this.#rosterWanted = true;
+    this.#roster.want();
     this.wake();
   }
 
@@ -152,19 +164,18 @@ export class Link {
     const { desk, receive } = this.#options;
     switch (frame.t) {
       case "hello":
-        this.#send({ v: 1, t: "login", ...(await this.#logIn(frame.nonce)) });
+        this.#send({ v: 1, t: "login", ...(await this.#credentials.logIn(frame.nonce)) });
         return;
       case "ready":
         this.#online = true;
         this.#readyAt = performance.now();
         this.#parked.clear();
-        if (this.#roster !== undefined && desk.now() >= this.#roster.renew) this.#rosterWanted = true;
-        if (this.#roster !== undefined) this.#roster = { ...this.#roster, state: "signed" };
+        this.#roster.connected();
         desk.log.info("bridge connection ready");
         this.wake();
         return;
       case "enrolled":
-        if (this.#roster?.n === frame.n) this.#roster = { ...this.#roster, state: "accepted" };
+        this.#roster.accepted(frame.n);
         this.#parked.clear();
         this.wake();
         return;
@@ -172,14 +183,17 @@ export class Link {
         this.#settle(frame.id);
         return;
       case "deliver":
-        await receive(frame.from, frame.body);
+        await receive({ from: frame.from, id: frame.id, body: frame.body });
         this.#send({ v: 1, t: "ack", seq: frame.seq });
         return;
       case "error":
         this.#onError(frame.code, frame.id);
         return;
+      case "certified":
       case "pong":
         return;
+      case "card":
+        throw new Fault("ERR_FRAME_MALFORMED", "The bridge sent a card to the agent that makes them.");
     }
   }
 
@@ -189,7 +203,7 @@ export class Link {
     const sent = id === null ? undefined : this.#inFlight.get(id);
     if (id === null || sent === undefined) return;
     // Somebody whom the roster in force does not know is gone: their message has no receiver any more.
-    if (code === "ERR_FRAME_UNKNOWN_RECEIVER" && this.#roster?.state === "accepted" && !this.#rosterWanted) {
+    if (code === "ERR_FRAME_UNKNOWN_RECEIVER" && this.#roster.isInForce) {
       this.#settle(id);
       return;
     }
@@ -210,72 +224,59 @@ export class Link {
     this.wake();
   }
 
-  async #logIn(bridgeNonce: string): Promise<{ jws: string; card: string }> {
-    const { desk } = this.#options;
-    if (this.#login === undefined || desk.now() >= this.#login.renew) this.#login = await this.#makeLogin();
-    const { signer, card } = this.#login;
-    const iat = desk.now();
-    const jws = await signEnvelope(
-      LOGIN,
-      {
-        v: 1 as const,
-        iss: signer.kid,
-        aud: [desk.bridgeUrl],
-        jti: randomBytes(16).toString("base64url"),
-        iat,
-        exp: iat + 60,
-        agent: desk.identity.signer.kid,
-        clientNonce: randomBytes(32).toString("base64url"),
-        bridgeNonce,
-      },
-      signer,
-    );
-    return { jws, card };
+  async #renewCard(): Promise<void> {
+    if (!this.#online) return;
+    try {
+      const jws = await this.#credentials.renew();
+      if (jws !== undefined) this.#send({ v: 1, t: "card", jws });
+    } catch (error) {
+      // The card in force is good for two more days: a stop gets through while the HSM is away.
+      this.#options.desk.log.warn({ err: error }, "no new card yet");
+    }
+    if (this.#roster.isWanted) await this.#flush();
   }
 
-  /** A login key is in this process's memory only, and renewed before its card expires; each card has a higher number. */
-  async #makeLogin(): Promise<{ signer: Signer; card: string; renew: number }> {
-    const { desk } = this.#options;
-    const algorithm = { name: "ECDSA", namedCurve: "P-256" };
-    const pair = await webcrypto.subtle.generateKey(algorithm, false, ["sign", "verify"]);
-    const jwk = jwkOfPoint(new Uint8Array(await webcrypto.subtle.exportKey("raw", pair.publicKey)));
-    const sign = async (input: Uint8Array) =>
-      new Uint8Array(
-        await webcrypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, pair.privateKey, new Uint8Array(input)),
-      );
-    const n = Number(desk.journal.meta("card") ?? "0") + 1;
-    desk.journal.setMeta("card", String(n));
-    const { jws: card } = await issue(desk, CARD, [desk.bridgeUrl], { n, hsm: desk.identity.jwk, link: jwk });
-    return { signer: { kid: thumbprint(jwk), sign }, card, renew: desk.now() + RENEW };
-  }
-
-  /** The outbox first, then the roster: a paired extension's welcome reaches the invite before the roster removes it. */
+  /** The outbox first, then the roster: who is removed is told before the roster shuts them out. */
   async #flush(): Promise<void> {
     const { desk } = this.#options;
     if (!this.#online) return;
+    let behind = false;
     for (const row of desk.journal.outbox(undefined, [...this.#parked])) {
       if (this.#inFlight.size >= LIMITS.inFlight) return;
-      if (this.#inFlight.has(row.id)) continue;
-      this.#inFlight.set(row.id, { n: row.n, receiver: row.receiver });
-      this.#send({ v: 1, t: "send", id: row.id, to: row.receiver, body: seal(row.jws) });
+      const sent = this.#inFlight.get(row.id);
+      // One message has one frame id, whoever receives it: to the next one it goes once the bridge has taken it for the first.
+      if (sent !== undefined && sent.n !== row.n) behind = true;
+      // While another message was sealed this one may have been taken, or its receiver's mailbox been full.
+      if (sent !== undefined || this.#parked.has(row.receiver) || !desk.journal.isInOutbox(row.n)) continue;
+      const key = row.seal ?? desk.journal.memberSeal(row.receiver);
+      if (key === undefined) {
+        // Nobody ever told a key to seal to: nothing can be said to them.
+        desk.log.warn({ receiver: row.receiver }, "a message without a key to seal it to was dropped");
+        desk.journal.removeFromOutbox(row.n);
+        continue;
+      }
+      await this.#sendRow(row, key);
     }
-    if (this.#rosterWanted) await this.#renewRoster();
-    if (this.#roster?.state !== "signed") return;
-    this.#roster = { ...this.#roster, state: "sent" };
-    this.#send({ v: 1, t: "roster", jws: this.#roster.jws });
+    if (behind) return;
+    const jws = await this.#roster.toSend();
+    if (jws !== undefined && this.#online) this.#send({ v: 1, t: "roster", jws });
   }
 
-  async #renewRoster(): Promise<void> {
-    const { desk } = this.#options;
-    this.#rosterWanted = false;
-    // Until the new one is accepted nobody is known to be gone.
-    this.#roster = undefined;
+  async #sendRow(row: OutboxRow, key: PublicJwk): Promise<void> {
+    const { log, journal } = this.#options.desk;
+    let body: string;
     try {
-      this.#roster = { ...(await signRoster(desk)), renew: desk.now() + RENEW, state: "signed" };
+      body = await seal(row.jws, key);
     } catch (error) {
-      this.#rosterWanted = true;
-      throw error;
+      // Whoever told a key that is no point of the curve is told nothing; nobody else waits for that.
+      log.warn({ receiver: row.receiver, err: error }, "a message that cannot be sealed was dropped");
+      journal.removeFromOutbox(row.n);
+      return;
     }
+    // The connection that it was meant for may be gone by now; the next one begins anew with what waits.
+    if (!this.#online) return;
+    this.#inFlight.set(row.id, { n: row.n, receiver: row.receiver });
+    this.#send({ v: 1, t: "send", id: row.id, to: row.receiver, body });
   }
 
   #send(frame: ClientFrame): void {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { Journal } from "./journal.ts";
 import { claimSocket } from "./lock.ts";
-import { fault } from "./testing.ts";
+import { fault } from "./testing-people.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "opencustody-lock-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -14,7 +14,7 @@ test("a second agent is refused while the first answers, and may start after it"
   const path = join(folder, "agent.sock");
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(path, resolve));
-  await expect(claimSocket(path)).rejects.toMatchObject(fault("ERR_AGENT_RUNNING") as object);
+  await expect(claimSocket(path)).rejects.toMatchObject(fault("ERR_AGENT_RUNNING"));
   expect(existsSync(path)).toBe(true);
   await new Promise((resolve) => server.close(resolve));
   await claimSocket(path);

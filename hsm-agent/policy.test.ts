@@ -1,26 +1,41 @@
 import { expect, test } from "vitest";
-import { addDevice, addKey, confirmDevice, NOBODY, type People } from "./people.ts";
-import { decide, type Policy, parsePolicy } from "./policy.ts";
-import { fault, makePerson, NETWORK, policyOf, USDC, VAULT } from "./testing.ts";
+import { addTo, type People, removeFrom } from "../protocol/people.ts";
+import { type Policy, parsePolicy } from "../protocol/policy.ts";
+import { decide, type Question } from "./policy.ts";
+import { deviceOf, fault, makeKey, makePerson, NETWORK, policyOf, TO, USDC, VAULT } from "./testing-people.ts";
 
 const PEOPLE = ["Alice", "Bob", "Carol"].map((name) => makePerson(name));
 const OLGA = makePerson("Olga");
+const NOBODY: People = { v: 1, n: 1, members: [], former: [] };
+const NOTHING = { roles: [], extension: null, file: null, device: null };
 const people: People = PEOPLE.reduce(
-  (before, person) => {
-    const keyed = addKey(before, person.name, ["approver"], "extensions", person.key.jwk);
-    const device = { address: person.address, vendor: "Ledger", model: "flex" } as const;
-    return confirmDevice(addDevice(keyed, person.name, device), person.name, person.address);
-  },
-  addKey(NOBODY, "Olga", ["initiator"], "files", OLGA.key.jwk),
+  (before, { name, key, address, vendor }) =>
+    addTo(before, {
+      name,
+      roles: ["approver"],
+      extension: key.jwk,
+      file: null,
+      device: deviceOf({ address, vendor }),
+    }),
+  addTo(NOBODY, { ...NOTHING, name: "Olga", roles: ["initiator"], file: OLGA.file.jwk }),
 );
 const NAMES = PEOPLE.map(({ name }) => name);
-const policy: Policy = { n: 3, ...parsePolicy(policyOf(NAMES, 2)) };
-const QUESTION = { vault: VAULT, network: NETWORK, asset: "ETH", initiator: "Olga" };
+const KEY = { name: VAULT, id: "0".repeat(32), publicKey: "0".repeat(130) };
+const [RULE] = policyOf(NAMES, 2).rules;
+const policyWith = (change: object = {}): Policy => ({
+  n: 3,
+  ...parsePolicy({ ...policyOf(NAMES, 2), vaults: [KEY], ...change }),
+});
+const withRule = (change: object): Policy => policyWith({ rules: [{ ...RULE, ...change }] });
+const policy = policyWith();
+const QUESTION: Question = { vault: VAULT, network: NETWORK, asset: "ETH", to: TO, initiator: "Olga" };
 
 test("what a rule permits is permitted, to its group in its order", () => {
   expect(decide(policy, people, QUESTION)).toMatchObject({
     approvers: NAMES,
     token: null,
+    payee: null,
+    vault: KEY,
     maxFeeUnits: 12_000_000_000_000_000n,
     network: { name: "Ethereum" },
   });
@@ -31,12 +46,13 @@ test("what a rule permits is permitted, to its group in its order", () => {
   });
 });
 
-test("an empty policy permits nothing", () => {
-  const empty: Policy = { n: 1, v: 1, networks: [], tokens: [], groups: [], rules: [] };
-  expect(() => decide(empty, people, QUESTION)).toThrow(expect.objectContaining(fault("ERR_POLICY_DENIED")));
+test("an empty policy permits nothing, nor one without a rule", () => {
+  const empty = policyWith({ networks: [], tokens: [], vaults: [], groups: [], rules: [] });
+  for (const each of [empty, policyWith({ rules: [] })])
+    expect(() => decide(each, people, QUESTION)).toThrow(expect.objectContaining(fault("ERR_POLICY_DENIED")));
 });
 
-const REFUSED: [string, Partial<typeof QUESTION>, string][] = [
+const REFUSED: [string, Partial<Question>, string][] = [
   ["another vault", { vault: "Treasury-2" }, "ERR_POLICY_DENIED"],
   ["another network", { network: "eip155:10" }, "ERR_POLICY_DENIED"],
   ["an asset that no token names", { asset: "DAI" }, "ERR_POLICY_DENIED"],
@@ -48,11 +64,27 @@ test.each(REFUSED)("refused: %s", (_what, change, code) => {
   expect(() => decide(policy, people, { ...QUESTION, ...change })).toThrow(expect.objectContaining(fault(code)));
 });
 
+test("only to the address book where the rule says so; the name of a destination is told either way", () => {
+  const addressBook = [{ name: "Acme", network: NETWORK, address: TO }];
+  const strict = policyWith({ addressBook, rules: [{ ...RULE, destinations: "book" }] });
+  const elsewhere = { ...QUESTION, to: USDC };
+  expect(decide(strict, people, QUESTION).payee).toBe("Acme");
+  expect(decide(policyWith({ addressBook }), people, QUESTION).payee).toBe("Acme");
+  expect(decide(policyWith({ addressBook }), people, elsewhere).payee).toBeNull();
+  expect(() => decide(strict, people, elsewhere)).toThrow(expect.objectContaining(fault("ERR_POLICY_DENIED")));
+});
+
+test("a name in the address book is its network's own", () => {
+  const networks = [...policy.networks, { id: "eip155:10", name: "Optimism", symbol: "ETH", decimals: 18 }];
+  const addressBook = [{ name: "Acme", network: "eip155:10", address: TO }];
+  const strict = policyWith({ networks, addressBook, rules: [{ ...RULE, destinations: "book" }] });
+  expect(() => decide(strict, people, QUESTION)).toThrow(expect.objectContaining(fault("ERR_POLICY_DENIED")));
+});
+
 test("the initiator never counts, though an approver of the group", () => {
-  const both = addKey(people, "Alice", ["initiator"], "files", makePerson("x").key.jwk);
+  const both = addTo(people, { ...NOTHING, name: "Alice", roles: ["initiator"], file: makeKey().jwk });
   expect(decide(policy, both, { ...QUESTION, initiator: "Alice" }).approvers).toEqual(["Bob", "Carol"]);
-  const three: Policy = { n: 4, ...parsePolicy(policyOf(NAMES, 3)) };
-  expect(() => decide(three, both, { ...QUESTION, initiator: "Alice" })).toThrow(
+  expect(() => decide(withRule({ threshold: 3 }), both, { ...QUESTION, initiator: "Alice" })).toThrow(
     expect.objectContaining(fault("ERR_POLICY_QUORUM")),
   );
 });
@@ -62,70 +94,50 @@ test("a quorum of different vendors needs people who have them", () => {
     { vendor: "Ledger", atLeast: 1 },
     { vendor: "Trezor", atLeast: 1 },
   ];
-  const demanding = (vendors: unknown): Policy => {
-    const { rules, ...rest } = policyOf(NAMES, 2);
-    return { n: 5, ...parsePolicy({ ...rest, rules: rules.map((rule) => ({ ...rule, vendors })) }) };
-  };
-  expect(() => decide(demanding(each), people, QUESTION)).toThrow(expect.objectContaining(fault("ERR_POLICY_QUORUM")));
-  const trezor = { address: makePerson("x").address, vendor: "Trezor", model: "trezor-one" } as const;
-  const waiting = addDevice(people, "Carol", trezor);
-  expect(() => decide(demanding(each), waiting, QUESTION)).toThrow(expect.objectContaining(fault("ERR_POLICY_QUORUM")));
-  const enrolled = confirmDevice(waiting, "Carol", trezor.address);
-  expect(decide(demanding(each), enrolled, QUESTION).rule.vendors).toEqual(each);
-  expect(() => demanding([{ vendor: "Ledger", atLeast: 3 }])).toThrow("vendors ask for more people");
+  const demanding = withRule({ vendors: each });
+  expect(() => decide(demanding, people, QUESTION)).toThrow(expect.objectContaining(fault("ERR_POLICY_QUORUM")));
+  const device = deviceOf(makePerson("x", "Trezor"));
+  const enrolled = addTo(people, { ...NOTHING, name: "Carol", device });
+  expect(decide(demanding, enrolled, QUESTION).rule.vendors).toEqual(each);
+  const gone = removeFrom(enrolled, "Carol", { what: "device", address: device.address });
+  expect(() => decide(demanding, gone, QUESTION)).toThrow(expect.objectContaining(fault("ERR_POLICY_QUORUM")));
 });
 
-test("who cannot approve today is not counted: no device, an unconfirmed one, no browser, no role", () => {
-  const dan = makePerson("Dan");
-  const device = { address: dan.address, vendor: "Ledger", model: "flex" } as const;
-  const keyed = addKey(people, "Dan", ["approver"], "extensions", dan.key.jwk);
-  const pending = addDevice(keyed, "Dan", device);
-  const fileOnly = addKey(people, "Dan", ["approver"], "files", dan.key.jwk);
-  const initiator = addKey(people, "Dan", ["initiator"], "extensions", dan.key.jwk);
-  const confirm = (p: People) => confirmDevice(addDevice(p, "Dan", device), "Dan", dan.address);
-  const withDan: Policy = { n: 4, ...parsePolicy(policyOf([...NAMES, "Dan"], 2)) };
-  for (const each of [keyed, pending, confirm(fileOnly), confirm(initiator)])
-    expect(decide(withDan, each, QUESTION).approvers).toEqual(NAMES);
-  expect(decide(withDan, confirm(keyed), QUESTION).approvers).toEqual([...NAMES, "Dan"]);
-});
-
-const GOOD = policyOf(NAMES, 2);
-const RULE = GOOD.rules[0];
-const ETH = { id: NETWORK, name: "Ethereum", symbol: "ETH", decimals: 18 };
-const TOKEN = { network: NETWORK, contract: USDC, symbol: "USDC", decimals: 6 };
-const DOCUMENTS: [string, unknown, string][] = [
-  ["another version", { ...GOOD, v: 2 }, "v: "],
-  ["an unknown member", { ...GOOD, extra: 1 }, "extra: "],
-  ["an unknown member of a rule", { ...GOOD, rules: [{ ...RULE, bypass: true }] }, "rules.0.bypass: "],
-  ["a missing member", { ...GOOD, tokens: undefined }, "tokens: "],
-  ["a threshold of nobody", { ...GOOD, rules: [{ ...RULE, threshold: 0 }] }, "rules.0.threshold: "],
-  ["half a person", { ...GOOD, rules: [{ ...RULE, threshold: 1.5 }] }, "rules.0.threshold: "],
-  ["a threshold above the group", { ...GOOD, rules: [{ ...RULE, threshold: 4 }] }, "smaller than its threshold"],
-  ["a group that is missing", { ...GOOD, groups: [] }, "group is missing"],
-  ["somebody twice", { ...GOOD, groups: [{ name: "Treasury", members: ["Alice", "Alice"] }] }, "somebody twice"],
-  ["a group twice", { ...GOOD, groups: [...GOOD.groups, ...GOOD.groups] }, "group stands twice"],
-  ["two rules for one", { ...GOOD, rules: [RULE, RULE] }, "two rules"],
-  ["a rule's unknown network", { ...GOOD, networks: [], tokens: [] }, "rule names a network"],
-  ["a token's unknown network", { ...GOOD, tokens: [{ ...TOKEN, network: "eip155:5" }] }, "token names a network"],
-  ["a network twice", { ...GOOD, networks: [ETH, { ...ETH, name: "Other" }] }, "network stands twice"],
-  ["networks alike", { ...GOOD, networks: [ETH, { ...ETH, id: "eip155:2", name: "ethereuM" }] }, "look alike"],
-  ["a token twice", { ...GOOD, tokens: [TOKEN, { ...TOKEN, symbol: "USDT" }] }, "token stands twice"],
-  [
-    "symbols alike",
-    { ...GOOD, tokens: [TOKEN, { ...TOKEN, contract: "0xdAC17F958D2ee523a2206206994597C13D831ec7", symbol: "usdc" }] },
-    "symbols that look alike",
-  ],
-  ["a token like the coin", { ...GOOD, tokens: [{ ...TOKEN, symbol: "Eth" }] }, "symbols that look alike"],
-  [
-    "a contract without checksum",
-    { ...GOOD, tokens: [{ ...TOKEN, contract: USDC.toLowerCase() }] },
-    "tokens.0.contract",
-  ],
-  ["a name like an address", { ...GOOD, networks: [{ ...ETH, name: "bc1abc" }] }, "networks.0.name"],
-  ["no object", null, "expected Object"],
-];
-test.each(DOCUMENTS)("not a policy: %s", (_what, document, words) => {
-  expect(() => parsePolicy(document)).toThrow(
-    expect.objectContaining({ code: "ERR_POLICY_DOCUMENT", message: expect.stringContaining(words) as string }),
+test("one person with a device of each vendor is one person", () => {
+  const both = [
+    { vendor: "Ledger", atLeast: 1 },
+    { vendor: "Trezor", atLeast: 1 },
+  ];
+  const device = deviceOf(makePerson("x", "Trezor"));
+  const [alice] = addTo(people, { ...NOTHING, name: "Alice", device }).members.filter(({ name }) => name === "Alice");
+  const others = people.members.map((m) => ({
+    ...m,
+    devices: m.devices.map(() => deviceOf(makePerson("x", "Trezor"))),
+  }));
+  const mixed = { ...people, members: others.map((m) => (m.name === "Alice" && alice !== undefined ? alice : m)) };
+  expect(decide(withRule({ vendors: both }), mixed, QUESTION).approvers).toEqual(NAMES);
+  const trezors = { ...people, members: others };
+  expect(() => decide(withRule({ vendors: both }), trezors, QUESTION)).toThrow(
+    expect.objectContaining(fault("ERR_POLICY_QUORUM")),
   );
+});
+
+test("who cannot approve today is not counted: no device, no browser, no role, nobody", () => {
+  const dan = makePerson("Dan");
+  const whole = {
+    name: "Dan",
+    roles: ["approver"],
+    extension: dan.key.jwk,
+    file: null,
+    device: deviceOf(dan),
+  } as const;
+  const withDan = policyWith({ groups: [{ name: "Treasury", members: [...NAMES, "Dan"] }] });
+  const lacking = [
+    { ...whole, device: null },
+    { ...whole, extension: null, file: dan.file.jwk },
+    { ...whole, roles: ["initiator", "admin", "auditor"] as const },
+  ];
+  for (const each of [...lacking.map((one) => addTo(people, one)), people])
+    expect(decide(withDan, each, QUESTION).approvers).toEqual(NAMES);
+  expect(decide(withDan, addTo(people, whole), QUESTION).approvers).toEqual([...NAMES, "Dan"]);
 });

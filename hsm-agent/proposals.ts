@@ -1,14 +1,17 @@
 /** Turns a signed proposal into a stored request, and lets its initiator cancel it. README.md of protocol/, "Proposal". */
 import { openEnvelope, payloadText } from "../protocol/envelope.ts";
 import { Fault } from "../protocol/error.ts";
-import { CANCELLATION, PROPOSAL, type Proposal } from "../protocol/message.ts";
-import { type PublicJwk, requestIdOf } from "../protocol/primitive.ts";
+import { CANCELLATION, PROPOSAL } from "../protocol/message.ts";
+import { extensionsOf, findOwner } from "../protocol/people.ts";
+import { requestIdOf } from "../protocol/primitive.ts";
 import { REQUEST, requestDigest, withStatement } from "../protocol/request.ts";
-import { stopRequest } from "./advance.ts";
 import { ethereum } from "./chains/ethereum.ts";
-import { currentPeople, currentPolicy, type Desk, findVault, newJti } from "./desk.ts";
-import { extensionsOf, findOwner } from "./people.ts";
+import { type Desk, newJti, requireOwnIdentity } from "./desk.ts";
+import { requireNotFrozen } from "./freeze.ts";
+import { fileKeyOf, requireVaultKeys } from "./motions.ts";
 import { decide } from "./policy.ts";
+import { requireFewOpen, stopRequest } from "./stops.ts";
+import { transferOf } from "./transfer.ts";
 
 /** A statement longer than this is shown on more screens than people read with care. */
 const STATEMENT_AIM = 400;
@@ -29,12 +32,16 @@ export async function propose(desk: Desk, jws: string): Promise<Proposed> {
   const { journal } = desk;
   const hsm = desk.identity.signer.kid;
   const keyOf = fileKeyOf(desk);
+  requireOwnIdentity(desk);
+  const charter = desk.charter.require();
   const { payload: proposal } = await openEnvelope(jws, { type: PROPOSAL, keyOf, audience: hsm, now: desk.now() });
   const id = requestIdOf(await desk.hsm.random(10));
   const jti = await newJti(desk.hsm);
 
   return journal.transaction(() => {
-    const people = currentPeople(journal);
+    if (desk.charter.current !== charter)
+      throw new Fault("ERR_REQUEST_STATE", "Policy or people changed meanwhile; propose it again.");
+    const { people } = charter;
     const initiator = findOwner(people, proposal.iss)?.member.name;
     if (initiator === undefined)
       throw new Fault("ERR_MEMBER_UNKNOWN", "The proposal's key belongs to nobody any more.");
@@ -44,13 +51,17 @@ export async function propose(desk: Desk, jws: string): Promise<Proposed> {
         throw new Fault("ERR_ENVELOPE_REPLAYED", "The proposal has the name of another person's; propose it again.");
       return { request: earlier.id, created: false, warnings: [] };
     }
-    const vault = findVault(journal, proposal.vault);
-    const permission = decide(currentPolicy(journal), people, {
-      vault: vault.name,
+    requireFewOpen(journal, initiator, "SEND");
+    const permission = decide(charter.policy, people, {
+      vault: proposal.vault,
       network: proposal.network,
       asset: proposal.asset,
+      to: proposal.to,
       initiator,
     });
+    const { vault } = permission;
+    requireVaultKeys(desk, [vault]);
+    requireNotFrozen(journal, vault.name);
     const nonce = journal.takeNonce(vault.name, proposal.network);
     const unsigned = ethereum.build(transferOf(proposal, permission, nonce));
     const { maxFeeUnits, ...effect } = ethereum.describe(unsigned, permission.network, permission.token);
@@ -62,12 +73,12 @@ export async function propose(desk: Desk, jws: string): Promise<Proposed> {
     }
     const now = desk.now();
     const expires = Math.ceil((now + permission.rule.expiresAfter * 60) / 60) * 60;
-    const policy = journal.document("policy");
-    const peopleDocument = journal.document("people");
+    const documents = desk.charter.references();
+    const auditors = people.members.filter((m) => m.roles.includes("auditor")).map(({ name }) => name);
     const payload = withStatement({
       v: 1,
       iss: hsm,
-      aud: extensionsOf(people, permission.approvers),
+      aud: extensionsOf(people, [...new Set([...permission.approvers, ...auditors])]),
       jti,
       iat: now,
       exp: expires,
@@ -76,6 +87,7 @@ export async function propose(desk: Desk, jws: string): Promise<Proposed> {
       vault: { id: vault.id, name: vault.name, publicKey: vault.publicKey },
       network: permission.network,
       token: permission.token,
+      payee: permission.payee,
       sign: [unsigned],
       effect,
       initiator,
@@ -84,25 +96,27 @@ export async function propose(desk: Desk, jws: string): Promise<Proposed> {
         people: [...permission.approvers],
         vendors: permission.rule.vendors,
       },
-      policy: { n: policy.n, digest: policy.digest },
-      people: { n: peopleDocument.n, digest: peopleDocument.digest },
+      ...documents,
     });
     const text = payloadText(REQUEST, payload);
     const digest = requestDigest(new TextEncoder().encode(text));
     journal.addRequest({
       id,
       proposal: proposal.jti,
+      proposalJws: jws,
+      verb: "SEND",
       state: "proposed",
       vault: vault.name,
       network: proposal.network,
       nonce,
       initiator,
       expires,
+      notBefore: null,
       at: now,
       payload: text,
       digest,
-      policy: policy.n,
-      people: peopleDocument.n,
+      policy: documents.policy.n,
+      people: documents.people.n,
     });
     return { request: id, created: true, warnings: warningsOf(payload.statement.length) };
   });
@@ -116,12 +130,12 @@ export async function cancel(desk: Desk, jws: string): Promise<string> {
   const { payload } = await openEnvelope(jws, { type: CANCELLATION, keyOf, audience, now: desk.now() });
   journal.transaction(() => {
     const row = journal.request(payload.request);
-    const person = findOwner(currentPeople(journal), payload.iss)?.member.name;
+    const person = findOwner(desk.charter.require().people, payload.iss)?.member.name;
     if (row === undefined) throw new Fault("ERR_REQUEST_UNKNOWN", `There is no request ${payload.request}.`);
     if (person === undefined || person !== row.initiator) {
       throw new Fault(
         "ERR_MEMBER_ROLE",
-        `Only ${row.initiator}, who proposed it, can cancel this request; an approver can reject it.`,
+        `Only ${row.initiator ?? "nobody"}, who proposed it, can cancel this request; an approver can reject it.`,
       );
     }
     if (journal.recordOf(payload.jti) !== undefined) return;
@@ -132,35 +146,12 @@ export async function cancel(desk: Desk, jws: string): Promise<string> {
       of: payload.jti,
       at: desk.now(),
       vendor: null,
+      address: null,
       reason: null,
       jws,
     });
   });
   return payload.request;
-}
-
-/** Keys in files propose; the keys of extensions approve, and nothing else. */
-function fileKeyOf(desk: Desk): (kid: string) => PublicJwk | undefined {
-  return (kid) => {
-    const owner = findOwner(currentPeople(desk.journal), kid);
-    return owner?.kind === "files" ? owner.key : undefined;
-  };
-}
-
-function transferOf(proposal: Proposal, permission: ReturnType<typeof decide>, nonce: number) {
-  const { limit, maxFeePerGas, maxPriorityFeePerGas } = proposal.gas;
-  return {
-    network: permission.network,
-    token: permission.token,
-    to: proposal.to,
-    amount: proposal.amount,
-    nonce,
-    gas: {
-      limit: BigInt(limit),
-      maxFeePerGas: BigInt(maxFeePerGas),
-      maxPriorityFeePerGas: BigInt(maxPriorityFeePerGas),
-    },
-  };
 }
 
 function warningsOf(length: number): string[] {

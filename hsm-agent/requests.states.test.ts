@@ -10,6 +10,7 @@ const EVENTS: Readonly<Record<RequestEvent, true>> = {
   quorum: true,
   withdrawn: true,
   signed: true,
+  enacted: true,
   rejected: true,
   cancelled: true,
   expired: true,
@@ -40,7 +41,7 @@ test("the table has every state and every event", () => {
   expect(rows.map(([state]) => state)).toEqual(RequestStateSchema.options);
   expect(events.toSorted()).toEqual(Object.keys(EVENTS).toSorted());
   expect(head).toHaveLength(events.length + 1);
-  expect(cells).toHaveLength(81);
+  expect(cells).toHaveLength(100);
 });
 
 test.each(cells)("$state, $event: '$after'", ({ state, event, after }) => {

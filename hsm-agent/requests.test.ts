@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type RequestState, RequestStateSchema } from "../protocol/message.ts";
 import { isOpen, nextState, OPEN_STATES, type RequestEvent } from "./requests.ts";
-import { fault } from "./testing.ts";
+import { fault } from "./testing-people.ts";
 
 /** Every event, with the state that it leads to from each open state; "" is an empty cell. */
 const TABLE: Record<RequestEvent, readonly [proposed: string, pending: string, approved: string]> = {
@@ -9,6 +9,7 @@ const TABLE: Record<RequestEvent, readonly [proposed: string, pending: string, a
   quorum: ["", "approved", ""],
   withdrawn: ["", "", "pending"],
   signed: ["", "", "signed"],
+  enacted: ["", "", "enacted"],
   rejected: ["rejected", "rejected", "rejected"],
   cancelled: ["cancelled", "cancelled", "cancelled"],
   expired: ["expired", "expired", "expired"],
@@ -30,15 +31,18 @@ test.each(CELLS)("%s, %s: '%s'", (state, event, next) => {
 
 test("what is not open is the end: nothing leaves it", () => {
   const ends = RequestStateSchema.options.filter((state) => !isOpen(state));
-  expect(ends).toEqual(["signed", "rejected", "cancelled", "expired", "void", "failed"]);
+  expect(ends).toEqual(["signed", "enacted", "rejected", "cancelled", "expired", "void", "failed"]);
   for (const state of ends)
     for (const event of EVENTS)
       expect(() => nextState(state, event)).toThrow(expect.objectContaining({ name: "Fault" }));
 });
 
-test("only one cell leads to a signature, and only from a recorded intent", () => {
+test("only one cell leads to a signature, and one to an act, and only from a recorded intent", () => {
   expect(CELLS.filter(([, , next]) => next === "signed").map(([state, event]) => [state, event])).toEqual([
     ["approved", "signed"],
+  ]);
+  expect(CELLS.filter(([, , next]) => next === "enacted").map(([state, event]) => [state, event])).toEqual([
+    ["approved", "enacted"],
   ]);
   expect(CELLS.filter(([, , next]) => next === "approved").map(([state]) => state)).toEqual(["pending"]);
 });

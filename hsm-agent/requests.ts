@@ -14,6 +14,8 @@ export type RequestEvent =
   | "withdrawn"
   /** The vault key signed. */
   | "signed"
+  /** A motion took effect. */
+  | "enacted"
   | "rejected"
   | "cancelled"
   | "expired"
@@ -34,8 +36,9 @@ const TABLE: Record<RequestState, Partial<Record<RequestEvent, RequestState>>> =
   proposed: { ...STOPS, issued: "pending" },
   pending: { ...STOPS, quorum: "approved" },
   // The intent to sign is recorded, nothing is signed: a stop still wins.
-  approved: { ...STOPS, signed: "signed", withdrawn: "pending" },
+  approved: { ...STOPS, signed: "signed", enacted: "enacted", withdrawn: "pending" },
   signed: {},
+  enacted: {},
   rejected: {},
   cancelled: {},
   expired: {},

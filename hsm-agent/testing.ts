@@ -1,193 +1,193 @@
 /**
- * For the tests of this folder only: an agent's desk over a real record in a temporary folder, people with keys in the clear, and
- * an HSM in memory that signs with noble's curves. SoftHSM itself is in test/*.spec.ts. No part of the program imports it.
+ * For the tests of this folder only: an agent founded by the road that everybody takes (draft, invites, pairings, devices, words, the
+ * founding's signatures), and what its people do. No part of the program imports it.
  */
-import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { p256 } from "@noble/curves/nist.js";
-import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
-import { pino } from "pino";
-import { addressOfPublicKey, personalMessageHash } from "../protocol/device-signature.ts";
-import { type Claims, type MessageType, type Signer, signEnvelope } from "../protocol/envelope.ts";
+import { readFileSync, writeFileSync } from "node:fs";
+import type { Claims } from "../protocol/envelope.ts";
 import { Fault } from "../protocol/error.ts";
-import { APPROVAL, PROPOSAL, REJECTION, type Role, WITHDRAWAL } from "../protocol/message.ts";
-import { jwkOfPoint, type PublicJwk, thumbprint } from "../protocol/primitive.ts";
-import { type Desk, identityOf } from "./desk.ts";
-import { changePeople, createVault, found, setPolicy } from "./directory.ts";
-import type { Hsm } from "./hsm/owner.ts";
-import type { HsmKey, KeyRequest } from "./hsm/wire.ts";
-import { receive } from "./inbound.ts";
+import type { Motion } from "../protocol/governance.ts";
+import {
+  APPROVAL,
+  ENROLMENT,
+  FREEZE,
+  INVITATION,
+  MOTION,
+  type MotionMessage,
+  PAIR,
+  PROPOSAL,
+  REJECTION,
+  SYNC,
+  VOUCH,
+  WITHDRAWAL,
+} from "../protocol/message.ts";
+import { type Role, sortRoles } from "../protocol/people.ts";
+import { type PolicyText, parsePolicy } from "../protocol/policy.ts";
+import { wordsOfPairing } from "../protocol/words.ts";
+import { recordedClock } from "./clock.ts";
+import { confirmFounder } from "./founding.ts";
+import { initialiseOn } from "./init.ts";
 import { Journal } from "./journal.ts";
-import { addDevice, addKey, confirmDevice } from "./people.ts";
+import { move } from "./motions.ts";
+import { invite, vouch } from "./pairing.ts";
 import { propose } from "./proposals.ts";
-import type { RequestRow } from "./rows.ts";
+import { LOG, Running } from "./testing-agent.ts";
+import type { MemoryHsm } from "./testing-hsm.ts";
+import {
+  BRIDGE,
+  deviceOf,
+  type Key,
+  keyOfInvite,
+  makeKey,
+  makePerson,
+  NETWORK,
+  type Person,
+  policyOf,
+  START,
+  TO,
+  VAULT,
+} from "./testing-people.ts";
 import { readBack } from "./verify.ts";
 
-export const NETWORK = "eip155:1";
-export const VAULT = "Treasury-1";
-export const TO = "0x52908400098527886E0F7030069857D2E4169EE7";
-export const USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48";
-/** When every test begins. Seconds. */
-export const START = 1_800_000_000;
-
-export const newJti = (): string => randomBytes(16).toString("base64url");
-
-/** Signs with keys in memory. `before` may wait or throw in the place of the HSM. */
-export class MemoryHsm implements Hsm {
-  before: (key: HsmKey) => Promise<void> | void = () => {};
-  readonly signatures: { readonly id: string; readonly digest: string }[] = [];
-  readonly #keys = new Map<string, { key: HsmKey; secret: Uint8Array }>();
-
-  async generateKey({ curve, label, backup }: KeyRequest): Promise<HsmKey> {
-    const kind = curve === "P-256" ? p256 : secp256k1;
-    const { secretKey } = kind.keygen();
-    const id = randomBytes(16).toString("hex");
-    const key = { id, curve, label, backup, publicKey: kind.getPublicKey(secretKey, false) };
-    this.#keys.set(id, { key, secret: secretKey });
-    return key;
-  }
-
-  async sign(id: string, digest: Uint8Array): Promise<Uint8Array> {
-    const found = this.#keys.get(id);
-    if (found === undefined) throw new Fault("ERR_HSM_KEY_MISSING", "There is no such key.");
-    await this.before(found.key);
-    this.signatures.push({ id, digest: bytesToHex(digest) });
-    const kind = found.key.curve === "P-256" ? p256 : secp256k1;
-    // Randomised, as HSMs do it: two signatures of the same bytes differ.
-    return kind.sign(digest, found.secret, { prehash: false, extraEntropy: true });
-  }
-
-  async findKey(id: string): Promise<HsmKey> {
-    const found = this.#keys.get(id);
-    if (found === undefined) throw new Fault("ERR_HSM_KEY_MISSING", "There is no such key.");
-    return found.key;
-  }
-
-  /** The key is gone from the HSM. */
-  lose(id: string): void {
-    this.#keys.delete(id);
-  }
-
-  keys = async (): Promise<HsmKey[]> => [...this.#keys.values()].map(({ key }) => key);
-  random = async (bytes: number): Promise<Uint8Array> => new Uint8Array(randomBytes(bytes));
-  token = async () => ({ label: "memory", serial: "1", manufacturer: "none", model: "none" });
-  state = (): "up" => "up";
-  pid = (): undefined => undefined;
-  close = async (): Promise<void> => {};
+/** What is founded beside Olga and the approvers, who are admins too. */
+export interface Setting {
+  readonly policy?: Partial<Omit<PolicyText, "vaults">>;
+  /** Further people, or other roles of the same. Whoever is an initiator has a key file. */
+  readonly roles?: readonly (readonly [Person, readonly Role[]])[];
+  readonly vaults?: readonly string[];
 }
 
-/** A P-256 key of an extension, an invite or a key file. */
-export interface Key {
-  readonly jwk: PublicJwk;
-  readonly kid: string;
-  readonly signer: Signer;
-}
-
-export function makeKey(): Key {
-  const { secretKey } = p256.keygen();
-  const jwk = jwkOfPoint(p256.getPublicKey(secretKey, false));
-  const kid = thumbprint(jwk);
-  return { jwk, kid, signer: { kid, sign: async (input) => p256.sign(input, secretKey) } };
-}
-
-/** A person with one key and one device, which signs whatever it is told. */
-export interface Person {
-  readonly name: string;
-  readonly key: Key;
-  readonly address: string;
-  readonly sign: (statement: string) => string;
-}
-
-export function makePerson(name: string): Person {
-  const { secretKey } = secp256k1.keygen();
-  const address = addressOfPublicKey(secp256k1.getPublicKey(secretKey, false));
-  const sign = (statement: string) => {
-    const made = secp256k1.sign(personalMessageHash(statement), secretKey, { prehash: false, format: "recovered" });
-    return `0x${bytesToHex(made.subarray(1))}${made[0] === 1 ? "1c" : "1b"}`;
-  };
-  return { name, key: makeKey(), address, sign };
-}
-
-/** An agent without link, socket and timers. `desk` is another one after `reopen`. */
-export class Office {
-  readonly folder = mkdtempSync(join(tmpdir(), "opencustody-agent-"));
-  readonly path = join(this.folder, "agent.db");
+/** What a founding left: every test of a file founds the same, and it takes its time. */
+interface Founded {
+  readonly record: Uint8Array;
   readonly hsm: MemoryHsm;
-  now = START;
-  desk: Desk;
+}
+const FOUNDED = new Map<string, Founded>();
 
-  private constructor(key: HsmKey, hsm: MemoryHsm) {
-    this.hsm = hsm;
-    this.desk = {
-      journal: new Journal(this.path),
-      hsm,
-      identity: identityOf(hsm, key),
-      bridgeUrl: "wss://bridge.example.com/",
-      log: pino({ level: "silent" }),
-      now: () => this.now,
-      wake: () => {},
-    };
-  }
-
+export class Office extends Running {
   /** Vault with next nonce 7, Olga who proposes, and `approvers` with enrolled devices of whom `threshold` must approve. */
-  static async open(approvers: readonly Person[], threshold = 2, olga = makePerson("Olga")): Promise<Office> {
-    const hsm = new MemoryHsm();
-    const office = new Office(await hsm.generateKey({ curve: "P-256", label: "identity", backup: "none" }), hsm);
-    const { desk } = office;
-    found(desk.journal, START);
-    await createVault(desk, VAULT, "none", [{ network: NETWORK, nonce: 7 }]);
-    office.add(olga, ["initiator"], "files");
-    for (const person of approvers) {
-      office.add(person);
-      const device = { address: person.address, vendor: "Ledger", model: "nano-x" } as const;
-      changePeople(desk, (people) => addDevice(people, person.name, device));
-      changePeople(desk, (people) => confirmDevice(people, person.name, person.address));
-    }
-    office.setPolicy(
-      approvers.map(({ name }) => name),
-      threshold,
-    );
+  static async open(
+    approvers: readonly Person[],
+    threshold = 2,
+    olga?: Person,
+    setting: Setting = {},
+  ): Promise<Office> {
+    const text = JSON.stringify([approvers, threshold, olga, setting]);
+    const known = FOUNDED.get(text);
+    if (known !== undefined) return await Office.again(known, setting);
+    const { office, invites } = await Office.draft(approvers, threshold, olga, setting);
+    await office.found(invites);
+    await office.settle();
+    office.forget();
+    await office.reopen((path) => FOUNDED.set(text, { record: readFileSync(path), hsm: office.hsm.copy() }));
     return office;
   }
 
-  add(person: Person, roles: readonly Role[] = ["approver"], kind: "extensions" | "files" = "extensions"): string[] {
-    return changePeople(this.desk, (people) => addKey(people, person.name, roles, kind, person.key.jwk));
+  /** Another office that is where that one was. */
+  private static async again({ record, hsm }: Founded, { policy }: Setting): Promise<Office> {
+    const office = new Office(policy?.bridge ?? BRIDGE);
+    writeFileSync(office.path, record);
+    office.hsm = hsm.copy();
+    await office.start();
+    return office;
   }
 
-  setPolicy(members: readonly string[], threshold: number): void {
-    setPolicy(this.desk, policyOf(members, threshold));
+  /** Everybody pairs, enrols a device, reads words aloud, and signs. Returns the founding's request. */
+  async found(invites: ReadonlyMap<Person, Key>): Promise<string> {
+    for (const [person, key] of invites) await this.join(person, key);
+    let request: string | null = null;
+    for (const person of invites.keys())
+      ({ request } = await confirmFounder(this.desk, person.name, this.words(person)));
+    return await this.carry(request ?? "", [...invites.keys()]);
   }
 
-  /** A signed message to the agent. */
-  async message<T extends Claims>(
-    type: MessageType<T>,
-    key: Key,
-    body: Omit<T, keyof Claims>,
-    claims: Partial<Claims> = {},
-  ): Promise<string> {
-    const aud = [this.desk.identity.signer.kid];
-    const own = { v: 1, iss: key.kid, aud, jti: newJti(), iat: this.now, exp: this.now + 86_400, ...claims };
-    return await signEnvelope(type, { ...own, ...body } as unknown as T, key.signer);
+  /** The same, initialised and not founded yet. `invites`: each founder's key to pair with. */
+  static async draft(
+    approvers: readonly Person[],
+    threshold = 2,
+    olga = makePerson("Olga"),
+    { policy, roles = [], vaults = [VAULT] }: Setting = {},
+  ): Promise<{ office: Office; invites: Map<Person, Key> }> {
+    const staff = new Map<Person, readonly Role[]>([[olga, ["initiator"]]]);
+    for (const person of approvers) staff.set(person, ["approver", "admin"]);
+    for (const [person, theirs] of roles) staff.set(person, sortRoles(theirs));
+    const names = approvers.map(({ name }) => name);
+    const whole = { ...policyOf(names, threshold), ...policy };
+    const office = new Office(whole.bridge);
+    const people = [...staff].map(([{ name, file }, theirs]) => ({
+      name,
+      roles: [...theirs],
+      key: theirs.includes("initiator") ? file.jwk : null,
+    }));
+    const nonces = [{ network: NETWORK, nonce: 7 }];
+    const founding = {
+      people,
+      policy: whole,
+      vaults: vaults.map((name) => ({ name, backup: "none" as const, nonces })),
+    };
+    const journal = new Journal(office.path);
+    const made = await initialiseOn(
+      journal,
+      office.hsm,
+      founding,
+      LOG,
+      recordedClock(journal, () => START),
+    );
+    journal.close();
+    await office.start();
+    const invites = new Map<Person, Key>();
+    for (const { name, code } of made.invites) {
+      const person = [...staff.keys()].find((one) => one.name === name);
+      if (person !== undefined) invites.set(person, keyOfInvite(code));
+    }
+    return { office, invites };
   }
 
   /** Proposes a transfer; the request is not issued yet. */
-  async propose(by: Person, amount = "1.5"): Promise<string> {
+  async propose(by: Person, amount = "1.5", vault = VAULT): Promise<string> {
     const gas = { limit: "21000", maxFeePerGas: "30000000000", maxPriorityFeePerGas: "1000000000" };
-    const body = { vault: VAULT, network: NETWORK, asset: "ETH", amount, to: TO, gas };
-    return (await propose(this.desk, await this.message(PROPOSAL, by.key, body))).request;
+    const body = { vault, network: NETWORK, asset: "ETH", amount, to: TO, gas };
+    return (await propose(this.desk, await this.message(PROPOSAL, by.file, body))).request;
+  }
+
+  /** Proposes a change, and has the HSM sign its request. */
+  async motion(by: Person, motion: Motion, recovery = false): Promise<string> {
+    const body = { motion, recovery } as Omit<MotionMessage, keyof Claims>;
+    const { request } = await move(this.desk, await this.message(MOTION, by.file, body));
+    await this.drive(request);
+    return request;
+  }
+
+  /** Proposes a change and has these people approve it. */
+  async enact(by: Person, motion: Motion, approvers: readonly Person[], recovery = false): Promise<string> {
+    return await this.carry(await this.motion(by, motion, recovery), approvers);
+  }
+
+  /** Has a request issued, approved by these people, and carried out. */
+  async carry(id: string, approvers: readonly Person[]): Promise<string> {
+    await this.drive(id);
+    for (const person of approvers) {
+      const code = await this.approve(person, id);
+      if (code !== undefined) throw new Error(`${person.name}'s approval was refused: ${code}`);
+    }
+    await this.drive(id);
+    return id;
+  }
+
+  /** A new policy that differs in these members, by all of `approvers`. */
+  async govern(by: Person, change: Partial<PolicyText>, approvers: readonly Person[]): Promise<string> {
+    const policy = parsePolicy({ ...this.policy, ...change });
+    return await this.enact(by, { verb: "POLICY", change: { policy } }, approvers);
   }
 
   async approval(by: Person, id: string, claims: Partial<Claims> = {}): Promise<string> {
     const row = this.row(id);
     const signature = by.sign(readBack(row).statement);
     const body = { request: id, digest: row.digest, address: by.address, signature };
-    return await this.message(APPROVAL, by.key, body, claims);
+    const exp = Math.max(row.expires, this.now + 60);
+    return await this.message(APPROVAL, by.key, body, { exp, ...claims });
   }
 
-  /** The message is received; returns the code of its refusal, or undefined where it was accepted. */
+  /** The message is received; returns the code of its refusal, or undefined where it was accepted. So do the next four. */
   async approve(by: Person, id: string): Promise<string | undefined> {
     return await this.receive(by.key, await this.approval(by, id));
   }
@@ -202,57 +202,63 @@ export class Office {
     return await this.receive(by.key, await this.message(WITHDRAWAL, by.key, body));
   }
 
-  async receive(from: Key, body: string): Promise<string | undefined> {
-    const before = this.sent("oc-refusal+jws").length;
-    await receive(this.desk, from.kid, body);
-    const refusal = this.sent("oc-refusal+jws").slice(before).at(-1);
-    return typeof refusal?.["code"] === "string" ? refusal["code"] : undefined;
+  async freeze(by: Person, vault: string | null = null): Promise<string | undefined> {
+    return await this.receive(by.key, await this.message(FREEZE, by.key, { vault }));
   }
 
-  /** Payloads of this type in the outbox, oldest first. */
-  sent(typ: string): Record<string, unknown>[] {
-    return this.desk.journal
-      .outbox(10_000)
-      .map(({ jws, receiver }) => ({ parts: jws.split("."), receiver }))
-      .filter(({ parts }) => decode(parts[0])["typ"] === typ)
-      .map(({ parts, receiver }) => ({ ...decode(parts[1]), receiver }));
+  async sync(by: Person, known: readonly string[] = [], charter = 0, n = 1): Promise<string | undefined> {
+    return await this.receive(by.key, await this.syncOf(by, known, charter, n));
   }
 
-  row(id: string): RequestRow {
-    const row = this.desk.journal.request(id);
-    if (row === undefined) throw new Error(`no request ${id}`);
-    return row;
+  async syncOf(by: Person, known: readonly string[] = [], charter = 0, n = 1): Promise<string> {
+    return await this.message(SYNC, by.key, { known: [...known], charter, seal: { n, key: by.seal.jwk } });
   }
 
-  /** The agent was killed and starts again; `meanwhile` may change its record. */
-  reopen(meanwhile: (path: string) => void = () => {}): void {
-    this.desk.journal.close();
-    meanwhile(this.path);
-    this.desk = { ...this.desk, journal: new Journal(this.path) };
+  /** A browser pairs with an invite's key, and enrols its device. */
+  async join(person: Person, key: Key): Promise<void> {
+    const refusals = [
+      await this.receive(key, await this.message(PAIR, key, { key: person.key.jwk, seal: person.seal.jwk })),
+      await this.enrol(person),
+    ];
+    const [code] = refusals.filter((one) => one !== undefined);
+    if (code !== undefined) throw new Fault("ERR_PAIRING", code);
   }
 
-  dispose(): void {
-    this.desk.journal.close();
-    rmSync(this.folder, { recursive: true, force: true });
+  async enrol(person: Person): Promise<string | undefined> {
+    const body = { ...deviceOf(person), path: "m/44'/60'/7'/0/0" };
+    return await this.receive(person.key, await this.message(ENROLMENT, person.key, body));
   }
-}
 
-/** The operator's policy for the one vault. */
-export function policyOf(members: readonly string[], threshold: number) {
-  return {
-    v: 1,
-    networks: [{ id: NETWORK, name: "Ethereum", symbol: "ETH", decimals: 18 }],
-    tokens: [{ network: NETWORK, contract: USDC, symbol: "USDC", decimals: 6 }],
-    groups: [{ name: "Treasury", members: [...members] }],
-    rules: [{ vault: VAULT, network: NETWORK, approvers: "Treasury", threshold, maxFee: "0.012", expiresAfter: 60 }],
-  };
-}
+  /** The six words that a pairing browser shows: of what it knows itself. */
+  words(person: Person): string {
+    const roles = this.desk.journal.pairings().find(({ name }) => name === person.name)?.roles ?? [];
+    const { name, address, key, seal: receiving } = person;
+    return wordsOfPairing({
+      hsm: this.desk.identity.signer.kid,
+      key: key.jwk,
+      seal: receiving.jwk,
+      name,
+      roles,
+      address,
+    });
+  }
 
-/** What a matcher of vitest compares a Fault with. */
-export function fault(code: string): unknown {
-  return { name: "Fault", code };
-}
+  /** Invites somebody; the key to pair with. */
+  async invite(by: Person, name: string, roles: readonly Role[] = ["approver"], hours = 1): Promise<Key> {
+    const key = makeKey();
+    const body = { name, roles: [...roles], key: key.jwk, until: this.now + hours * 3600 };
+    await invite(this.desk, await this.message(INVITATION, by.file, body));
+    return key;
+  }
 
-function decode(part = ""): Record<string, unknown> {
-  return JSON.parse(Buffer.from(part, "base64url").toString("utf8")) as Record<string, unknown>;
+  /** Whoever invited types the words. Returns the ENROLL's request. */
+  async vouch(by: Person, name: string, words: string, recovery = false): Promise<string> {
+    return (await vouch(this.desk, await this.message(VOUCH, by.file, { name, words, recovery }))).request;
+  }
+
+  /** From invite to member. */
+  async hire(by: Person, person: Person, roles: readonly Role[], approvers: readonly Person[]): Promise<string> {
+    await this.join(person, await this.invite(by, person.name, roles));
+    return await this.carry(await this.vouch(by, person.name, this.words(person)), approvers);
+  }
 }

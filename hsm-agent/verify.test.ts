@@ -1,24 +1,19 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Approver, checkApproval } from "../protocol/approving.ts";
 import { openEnvelope } from "../protocol/envelope.ts";
 import { APPROVAL, type Approval } from "../protocol/message.ts";
+import { addTo, type People } from "../protocol/people.ts";
 import { sha256Hex } from "../protocol/primitive.ts";
 import { advance } from "./advance.ts";
-import { currentPeople } from "./desk.ts";
-import { addKey, type People } from "./people.ts";
+import { CharterBook } from "./desk.ts";
 import type { RecordRow } from "./rows.ts";
-import { fault, makeKey, makePerson, newJti, Office } from "./testing.ts";
-import {
-  checkApproval,
-  countQuorum,
-  openApprovals,
-  type Readback,
-  readBack,
-  readPeople,
-  requireQuorum,
-} from "./verify.ts";
+import { Office } from "./testing.ts";
+import { fault, makeKey, makePerson, newJti } from "./testing-people.ts";
+import { countQuorum, openApprovals, peopleFor, type Readback, readBack, requireQuorum } from "./verify.ts";
 
 const [ALICE, BOB, CAROL] = [makePerson("Alice"), makePerson("Bob"), makePerson("Carol")];
 const OLGA = makePerson("Olga");
+const ALICES: Approver = { name: "Alice", vendor: "Ledger", address: ALICE.address };
 const STRANGER = makePerson("Stranger");
 let office: Office;
 let id: string;
@@ -30,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => office.dispose());
 
 const request = () => ({ ...readBack(office.row(id)), digest: office.row(id).digest });
-const people = () => currentPeople(office.desk.journal);
+const people = () => office.desk.charter.require().people;
 const approvalOf = async (person = ALICE): Promise<Approval> => await opened(await office.approval(person, id));
 
 async function opened(jws: string): Promise<Approval> {
@@ -40,7 +35,7 @@ async function opened(jws: string): Promise<Approval> {
 }
 
 test("a whole approval counts for its person", async () => {
-  expect(checkApproval(await approvalOf(), request(), people())).toEqual({ name: "Alice", vendor: "Ledger" });
+  expect(checkApproval(await approvalOf(), request(), people())).toEqual(ALICES);
 });
 
 type Attack = (parts: { approval: Approval; request: Readback & { digest: string }; people: People }) => {
@@ -62,7 +57,7 @@ const STEPS: [string, Attack, string][] = [
   ],
   [
     "2: a key in a file",
-    ({ approval }) => ({ approval: { ...approval, iss: OLGA.key.kid } }),
+    ({ approval }) => ({ approval: { ...approval, iss: OLGA.file.kid } }),
     "ERR_APPROVAL_NOT_ELIGIBLE",
   ],
   [
@@ -95,13 +90,8 @@ const STEPS: [string, Attack, string][] = [
     "ERR_APPROVAL_DEVICE",
   ],
   [
-    "5: a device that waits for confirmation",
-    ({ people: p }) => ({
-      people: {
-        ...p,
-        members: p.members.map((m) => ({ ...m, devices: m.devices.map((d) => ({ ...d, state: "pending" as const })) })),
-      },
-    }),
+    "5: a device that was removed",
+    ({ people: p }) => ({ people: { ...p, members: p.members.map((m) => ({ ...m, devices: [] })) } }),
     "ERR_APPROVAL_DEVICE",
   ],
   [
@@ -137,7 +127,7 @@ test.each(STEPS)("step %s", async (_what, attack, code) => {
 
 test("two approvals of one person, from two browsers, count once", async () => {
   const second = makeKey();
-  const both = addKey(people(), "Alice", ["approver"], "extensions", second.jwk);
+  const both = addTo(people(), { name: "Alice", roles: [], extension: second.jwk, file: null, device: null });
   const row = office.row(id);
   const one = await approvalOf();
   const two: Approval = { ...one, iss: second.kid, jti: newJti() };
@@ -148,7 +138,7 @@ test("two approvals of one person, from two browsers, count once", async () => {
   const { statement } = readBack(widened);
   const approvals = [one, two].map((a) => ({ ...a, digest, signature: ALICE.sign(statement) }));
   const records = approvals.map(({ jti }) => recordOf("approval", "Alice", jti));
-  expect(countQuorum(widened, records, approvals, both)).toEqual([{ name: "Alice", vendor: "Ledger" }]);
+  expect(countQuorum(widened, records, approvals, both)).toEqual([ALICES]);
   expect(() => requireQuorum(widened, records, approvals, both)).toThrow(expect.objectContaining(fault("ERR_QUORUM")));
 });
 
@@ -157,8 +147,8 @@ test("who withdrew or rejected is not counted, whatever came first", async () =>
   const records = [recordOf("approval", "Alice", alice.jti), recordOf("approval", "Bob", bob.jti)];
   const count = (more: RecordRow[]) => countQuorum(office.row(id), more, [alice, bob], people());
   expect(count(records).map(({ name }) => name)).toEqual(["Alice", "Bob"]);
-  expect(count([...records, recordOf("withdrawal", "Bob")])).toEqual([{ name: "Alice", vendor: "Ledger" }]);
-  expect(count([recordOf("withdrawal", "Bob"), ...records])).toEqual([{ name: "Alice", vendor: "Ledger" }]);
+  expect(count([...records, recordOf("withdrawal", "Bob")])).toEqual([ALICES]);
+  expect(count([recordOf("withdrawal", "Bob"), ...records])).toEqual([ALICES]);
   expect(count([...records, recordOf("rejection", "Alice")])).toMatchObject([{ name: "Bob" }]);
 });
 
@@ -209,18 +199,26 @@ test.each(EDITS)("a stored approval of which somebody edited %s is refused", asy
   });
 });
 
-test("the people document is the one that the payload names, byte for byte", () => {
-  const stored = office.desk.journal.document("people");
-  const { n, digest } = readBack(office.row(id)).payload.people;
-  expect(readPeople(stored, { n, digest })).toEqual(people());
-  for (const changed of [
-    { ...stored, n: n + 1 },
-    { ...stored, text: `${stored.text} ` },
-    { ...stored, text: stored.text.replace("Bob", "Eve"), digest: sha256Hex(new TextEncoder().encode("x")) },
-  ])
-    expect(() => readPeople(changed, { n, digest })).toThrow(expect.objectContaining(fault("ERR_STATE")));
+test("a stored approval under another's name or another id is refused", async () => {
+  const jws = await office.approval(ALICE, id);
+  const { jti } = await opened(jws);
+  const open = async (record: RecordRow) => await openApprovals([record], people(), office.desk.identity.signer.kid);
+  expect(await open({ ...recordOf("approval", "Alice", jti), jws })).toMatchObject([{ jti }]);
+  for (const record of [recordOf("approval", "Bob", jti), recordOf("approval", "Alice")])
+    await expect(open({ ...record, jws })).rejects.toMatchObject(fault("ERR_STATE"));
+});
+
+test("the people who count are those in force, and of a founding its own: before it, nobody else's", async () => {
+  const book = new CharterBook();
+  const transfer = readBack(office.row(id)).payload;
+  expect(() => peopleFor(transfer, book)).toThrow(expect.objectContaining(fault("ERR_FOUNDING")));
+  book.current = office.desk.charter.current;
+  expect(peopleFor(transfer, book)).toEqual(people());
+  const founding = office.desk.journal.requests(["enacted"])[0];
+  if (founding === undefined) throw new Error("no founding");
+  expect(peopleFor(readBack(founding).payload, new CharterBook())).toEqual(people());
 });
 
 function recordOf(kind: RecordRow["kind"], person: string, of = newJti()): RecordRow {
-  return { kind, person, of, at: office.now, vendor: null, reason: null, jws: "" };
+  return { kind, person, of, at: office.now, vendor: null, address: null, reason: null, jws: "" };
 }

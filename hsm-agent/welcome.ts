@@ -1,32 +1,38 @@
-/** Tells extensions who they are to the agent, and what their devices count. README.md of protocol/, "Messages". */
-import { Fault } from "../protocol/error.ts";
-import { WELCOME } from "../protocol/message.ts";
-import { thumbprint } from "../protocol/primitive.ts";
-import { currentPeople, type Desk, issue } from "./desk.ts";
-import { findMember, findOwner, type Member, type People } from "./people.ts";
+/** What an extension is told about itself: name, roles, devices, and whether it counts yet. README.md of protocol/, "Messages". */
+import * as v from "valibot";
+import type { DeviceRecord, Welcome } from "../protocol/message.ts";
+import { findOwner } from "../protocol/people.ts";
+import { PublicJwkSchema, sha256Hex, thumbprint } from "../protocol/primitive.ts";
+import type { Desk } from "./desk.ts";
+import type { PairingRow } from "./rows.ts";
 
-/** Sends the extension `kid` its welcome. @throws Fault ERR_MEMBER_UNKNOWN, ERR_HSM_* */
-export async function welcome(desk: Desk, kid: string): Promise<void> {
-  const { jti, jws } = await makeWelcome(desk, currentPeople(desk.journal), kid);
-  desk.journal.post(jti, [kid], jws);
-  desk.wake();
+type Body = Pick<Welcome, "hsm" | "founder" | "founding" | "name" | "roles" | "devices" | "standing">;
+
+/** The welcome of the extension `kid` as it is now; undefined where it is nobody's. */
+export function welcomeBody(desk: Desk, kid: string): Body | undefined {
+  const hsm = desk.identity.jwk;
+  const founder = thumbprint(v.parse(PublicJwkSchema, JSON.parse(desk.journal.requireMeta("founder"))));
+  const [first] = desk.journal.acts();
+  const founding = first === undefined ? null : sha256Hex(Buffer.from(first.split(".")[1] ?? "", "base64url"));
+  const people = desk.charter.current?.people;
+  const owner = people === undefined ? undefined : findOwner(people, kid);
+  if (owner?.kind === "extensions") {
+    const { name, roles, devices } = owner.member;
+    const enrolled = devices.map((device): DeviceRecord => ({ ...device, state: "enrolled" }));
+    const waiting = desk.journal
+      .waitingDevices()
+      .filter((row) => row.name === name)
+      .map(({ device }): DeviceRecord => ({ ...device, state: "pending" }));
+    return { hsm, founder, founding, name, roles, devices: [...enrolled, ...waiting], standing: "member" };
+  }
+  const pairing = findPairing(desk, kid);
+  if (pairing === undefined) return undefined;
+  const { name, roles, device } = pairing;
+  const devices: DeviceRecord[] = device === null ? [] : [{ ...device, state: "pending" }];
+  return { hsm, founder, founding, name, roles: [...roles], devices, standing: "pending" };
 }
 
-/** The welcome of an extension under `people`, which need not be in force yet. */
-export async function makeWelcome(desk: Desk, people: People, kid: string): Promise<{ jti: string; jws: string }> {
-  const { name, roles, devices } = requireMember(people, kid);
-  return await issue(desk, WELCOME, [kid], { hsm: desk.identity.jwk, name, roles, devices });
-}
-
-/** Every extension of a person learns that a device of theirs counts now. */
-export async function welcomePerson(desk: Desk, name: string): Promise<void> {
-  for (const key of findMember(currentPeople(desk.journal), name).extensions) await welcome(desk, thumbprint(key));
-}
-
-/** Whose key this is. @throws Fault ERR_MEMBER_UNKNOWN */
-export function requireMember(people: People, kid: string): Member {
-  const owner = findOwner(people, kid);
-  if (owner === undefined)
-    throw new Fault("ERR_MEMBER_UNKNOWN", "This browser is not enrolled any more; pair it again with a new invite.");
-  return owner.member;
+/** The browser with this key that has paired and is nobody's yet. */
+export function findPairing(desk: Desk, kid: string): PairingRow | undefined {
+  return desk.journal.pairings().find((row) => row.kid === kid);
 }

@@ -5,8 +5,11 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { ACT } from "./charter.ts";
 import { ERROR_CODES } from "./error.ts";
+import { GOVERNANCE_VERBS } from "./governance.ts";
 import * as messages from "./message.ts";
+import { GOVERNANCE } from "./vectors/governance.ts";
 import { REQUESTS } from "./vectors/request.ts";
 import { APPROVAL_PAYLOAD, samples } from "./vectors/sample.ts";
 
@@ -89,7 +92,7 @@ test("every code that is named here or in the vectors is one of them", () => {
 test("the table of messages lists exactly the types", () => {
   const rows = [...sectionOf("Messages").matchAll(/^\| `([a-z]+)` \|/gm)].map(([, name]) => `oc-${name}+jws`);
   const types = Object.values(messages).flatMap((one) => (typeof one === "object" && "typ" in one ? [one.typ] : []));
-  expect(rows.toSorted()).toEqual(["oc-request+jws", ...types].toSorted());
+  expect(rows.toSorted()).toEqual(["oc-request+jws", ACT.typ, ...types].toSorted());
 });
 
 test("the example is the vectors'", async () => {
@@ -112,4 +115,16 @@ test("the example is the vectors'", async () => {
   });
   expect(spec).toContain(`\`${APPROVAL_PAYLOAD.address}\``);
   expect(spec.split("\n").findIndex((line) => line.startsWith("SEND "))).toBeLessThan(18);
+});
+
+test("so is an example of a statement of each verb of governance", () => {
+  const shown = sectionOf("Statement").match(/^ {4}[A-Z]+ .+$/gm) ?? [];
+  const statements = GOVERNANCE.valid.map(({ statement }) => `    ${statement}`);
+  expect(shown.filter((line) => !statements.includes(line))).toEqual([]);
+  expect(new Set(shown.map((line) => line.trim().split(" ")[0]))).toEqual(new Set(GOVERNANCE_VERBS));
+});
+
+test("the table of governance has each verb", () => {
+  const rows = [...sectionOf("Governance").matchAll(/^\| `([A-Z]+)` \|/gm)].map(([, verb]) => verb);
+  expect(rows).toEqual(GOVERNANCE_VERBS);
 });

@@ -1,6 +1,6 @@
 /**
  * Signed envelopes: compact JWS (RFC 7515), ES256 only, in one canonical spelling. README.md, "Envelopes".
- * `seal` and `open` are where JWE (ECDH-ES, A256GCM) will stand; until then a sealed body is the JWS itself.
+ * What hides them from the bridge is seal.ts.
  * Nothing here holds a private key: signing is a callback, to the HSM, to WebCrypto or to a key file.
  */
 import { base64url, compactVerify, decodeProtectedHeader, importJWK } from "jose";
@@ -188,7 +188,12 @@ function parsePayload<T extends Claims>(bytes: Uint8Array, type: MessageType<T>)
 
 /** Where and what of a schema's first complaint, e.g. `quorum.threshold: Invalid type`. Holds no values. */
 export function describeIssue(issue: v.BaseIssue<unknown>): string {
-  const path = v.getDotPath(issue);
+  // A stranger chose the names of unknown members.
+  const path =
+    v
+      .getDotPath(issue)
+      ?.replaceAll(/[^\x20-\x7e]/g, "?")
+      .slice(0, 120) ?? null;
   const message =
     issue.type === "check" || issue.type === "regex" ? issue.message : `expected ${issue.expected ?? "another form"}`;
   return path === null ? message : `${path}: ${message}`;
@@ -205,14 +210,4 @@ function isCanonical(part: string): boolean {
 
 function encode(text: string): string {
   return base64url.encode(new TextEncoder().encode(text));
-}
-
-/** Puts a JWS into the body of a frame. The seam for JWE. */
-export function seal(jws: string): string {
-  return jws;
-}
-
-/** Takes the JWS out of the body of a frame. The seam for JWE. */
-export function unseal(body: string): string {
-  return body;
 }

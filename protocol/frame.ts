@@ -26,6 +26,8 @@ const ClientFrameSchema = v.variant("t", [
   frame("login", { jws: jwsSchema, card: v.nullable(jwsSchema) }),
   /** Agent only: the roster, signed by its HSM identity. */
   frame("roster", { jws: jwsSchema }),
+  /** Agent only: a newer card of the same identity and the same link key as its login's. */
+  frame("card", { jws: jwsSchema }),
   frame("send", { id: idSchema, to: ThumbprintSchema, body: bodySchema }),
   /** Everything up to and with `seq` is stored by the receiver. */
   frame("ack", { seq: OrdinalSchema }),
@@ -36,9 +38,14 @@ export type ClientFrame = v.InferOutput<typeof ClientFrameSchema>;
 
 const BridgeFrameSchema = v.variant("t", [
   frame("hello", { nonce: base64urlOf(32) }),
-  frame("ready", {}),
+  /** `card`: the newest one seen of the agent that the login named. `null` for an agent itself, or where none was seen. */
+  frame("ready", { card: v.nullable(jwsSchema) }),
+  /** To a client: a newer card of the agent that its login named. */
+  frame("card", { jws: jwsSchema }),
   /** The roster numbered `n` is in force. */
   frame("enrolled", { n: OrdinalSchema }),
+  /** The card numbered `n` is in force. */
+  frame("certified", { n: OrdinalSchema }),
   /** The frame `id` is stored for its receiver. */
   frame("accepted", { id: idSchema }),
   frame("deliver", { seq: OrdinalSchema, id: idSchema, from: ThumbprintSchema, body: bodySchema }),

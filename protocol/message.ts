@@ -6,7 +6,10 @@ import * as v from "valibot";
 import { DeviceSignatureSchema, EthereumAddressSchema } from "./device-signature.ts";
 import { claimEntries } from "./envelope.ts";
 import { ERROR_CODES } from "./error.ts";
+import { CHANGES } from "./governance.ts";
 import { NameSchema } from "./name.ts";
+import { DecimalSchema, NetworkIdSchema } from "./network.ts";
+import { DeviceSchema, RolesSchema } from "./people.ts";
 import {
   base64urlOf,
   hexOf,
@@ -16,8 +19,8 @@ import {
   SecondsSchema,
   ThumbprintSchema,
 } from "./primitive.ts";
-import { DecimalSchema, NetworkIdSchema } from "./request.ts";
 import { VendorSchema } from "./vendor.ts";
+import { WordsSchema } from "./words.ts";
 
 function messageType<E extends v.ObjectEntries>(name: string, entries: E) {
   const typ: `oc-${string}+jws` = `oc-${name}+jws`;
@@ -28,13 +31,12 @@ const HashSchema = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
 const jtiSchema = base64urlOf(16);
 const aboutRequest = { request: RequestIdSchema, digest: hexOf(32) };
 
-export const RoleSchema = v.picklist(["initiator", "approver"]);
-export type Role = v.InferOutput<typeof RoleSchema>;
-
 // --- from an approver's extension to the agent ---
 
 /** A device's signature over the statement, inside a message of that person's extension: neither suffices alone. */
 export const APPROVAL = messageType("approval", {
+  /** One HSM: so all approvals are of one length, and an act can be measured before anybody is asked. */
+  aud: v.pipe(v.array(ThumbprintSchema), v.length(1)),
   ...aboutRequest,
   address: EthereumAddressSchema,
   signature: DeviceSignatureSchema,
@@ -58,11 +60,15 @@ export type Rejection = v.InferOutput<typeof REJECTION.schema>;
 export const WITHDRAWAL = messageType("withdrawal", aboutRequest);
 export type Withdrawal = v.InferOutput<typeof WITHDRAWAL.schema>;
 
-/** Signed by the invite's one-time key: the extension's own public key. */
-export const PAIR = messageType("pair", { key: PublicJwkSchema });
+/** Stops a vault, or everything where `vault` is null, at once. Needs no device; lifting it needs the admins (UNFREEZE). */
+export const FREEZE = messageType("freeze", { vault: v.nullable(NameSchema) });
+export type Freeze = v.InferOutput<typeof FREEZE.schema>;
+
+/** Signed by the invite's one-time key: the extension's own signing key, and the first key that it receives with. */
+export const PAIR = messageType("pair", { key: PublicJwkSchema, seal: PublicJwkSchema });
 export type Pair = v.InferOutput<typeof PAIR.schema>;
 
-/** A device that this person wants to approve with; it counts once an operator has confirmed the address. */
+/** A device that this person wants to approve with; it counts once an ENROLL names it. */
 export const ENROLMENT = messageType("enrolment", {
   address: EthereumAddressSchema,
   vendor: VendorSchema,
@@ -71,11 +77,18 @@ export const ENROLMENT = messageType("enrolment", {
 });
 export type Enrolment = v.InferOutput<typeof ENROLMENT.schema>;
 
-/** Asks for a welcome, all open requests, and the receipts of those that the sender still believes open. */
-export const SYNC = messageType("sync", { known: v.pipe(v.array(RequestIdSchema), v.maxLength(500)) });
+/**
+ * At every login: asks for a welcome, the acts after number `charter`, all open requests, and the receipts of those that the sender
+ * still believes open. `seal` is the key that it receives with from now on; the agent takes a higher number only.
+ */
+export const SYNC = messageType("sync", {
+  known: v.pipe(v.array(RequestIdSchema), v.maxLength(500)),
+  charter: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  seal: v.strictObject({ n: OrdinalSchema, key: PublicJwkSchema }),
+});
 export type Sync = v.InferOutput<typeof SYNC.schema>;
 
-// --- from an initiator ---
+// --- from whoever proposes, by a key file ---
 
 const QuantitySchema = v.pipe(v.string(), v.regex(/^(0|[1-9][0-9]{0,77})$/, "must be a whole number"));
 
@@ -94,22 +107,61 @@ export type Proposal = v.InferOutput<typeof PROPOSAL.schema>;
 export const CANCELLATION = messageType("cancellation", { request: RequestIdSchema });
 export type Cancellation = v.InferOutput<typeof CANCELLATION.schema>;
 
+/** A change that admins (or with `recovery` the recovery people) are asked to approve. */
+export const MOTION = {
+  typ: "oc-motion+jws",
+  schema: v.strictObject({
+    ...claimEntries,
+    motion: v.variant("verb", [
+      v.strictObject({ verb: v.literal("ENROLL"), change: CHANGES.ENROLL }),
+      v.strictObject({ verb: v.literal("REMOVE"), change: CHANGES.REMOVE }),
+      v.strictObject({ verb: v.literal("POLICY"), change: CHANGES.POLICY }),
+      v.strictObject({ verb: v.literal("ROTATE"), change: CHANGES.ROTATE }),
+      v.strictObject({ verb: v.literal("UNFREEZE"), change: CHANGES.UNFREEZE }),
+      v.strictObject({ verb: v.literal("DRILL"), change: CHANGES.DRILL }),
+    ]),
+    recovery: v.boolean(),
+  }),
+} as const;
+export type MotionMessage = v.InferOutput<typeof MOTION.schema>;
+
+/** An invite for somebody: its one-time key, and until when it may pair. The private half never comes here. */
+export const INVITATION = messageType("invitation", {
+  name: NameSchema,
+  roles: RolesSchema,
+  key: PublicJwkSchema,
+  until: SecondsSchema,
+});
+export type Invitation = v.InferOutput<typeof INVITATION.schema>;
+
+/** "The agent's clock is right": lets what waits for time go on after a jump. By whoever may propose. */
+export const CLOCK = messageType("clock", {});
+export type Clock = v.InferOutput<typeof CLOCK.schema>;
+
+/** "These six words were read aloud to me": by whoever made the invite. With `recovery` the recovery people decide, after their delay. */
+export const VOUCH = messageType("vouch", { name: NameSchema, words: WordsSchema, recovery: v.boolean() });
+export type Vouch = v.InferOutput<typeof VOUCH.schema>;
+
 // --- from the agent, signed by the HSM identity ---
 
+/** A device, and whether it counts already. */
 export const DeviceRecordSchema = v.strictObject({
-  address: EthereumAddressSchema,
-  vendor: VendorSchema,
-  model: NameSchema,
+  ...DeviceSchema.entries,
   state: v.picklist(["pending", "enrolled"]),
 });
 export type DeviceRecord = v.InferOutput<typeof DeviceRecordSchema>;
 
-/** Who you are, to the key that asked. */
+/** Who you are, to the key that asked. `pending`: paired, and not yet approved by an ENROLL or the founding. */
 export const WELCOME = messageType("welcome", {
   hsm: PublicJwkSchema,
+  /** Thumbprint of the identity that signed the founding, or will: the first act is taken from no other. */
+  founder: ThumbprintSchema,
+  /** SHA-256 of the first act's payload, or null before the founding: an identity that was replaced founds nothing any more. */
+  founding: v.nullable(hexOf(32)),
   name: NameSchema,
-  roles: v.pipe(v.array(RoleSchema), v.minLength(1)),
+  roles: RolesSchema,
   devices: v.array(DeviceRecordSchema),
+  standing: v.picklist(["pending", "member"]),
 });
 export type Welcome = v.InferOutput<typeof WELCOME.schema>;
 
@@ -118,6 +170,7 @@ export const RequestStateSchema = v.picklist([
   "pending",
   "approved",
   "signed",
+  "enacted",
   "rejected",
   "cancelled",
   "expired",
@@ -133,6 +186,8 @@ const RecordSchema = v.strictObject({
   of: jtiSchema,
   at: SecondsSchema,
   vendor: v.nullable(VendorSchema),
+  /** Of an approval: the device that signed. */
+  address: v.nullable(EthereumAddressSchema),
   reason: v.nullable(RejectReasonSchema),
 });
 export type RequestRecord = v.InferOutput<typeof RecordSchema>;
@@ -157,10 +212,36 @@ export const REFUSAL = messageType("refusal", {
 });
 export type Refusal = v.InferOutput<typeof REFUSAL.schema>;
 
-// --- to the bridge ---
+/** Everything that is frozen now. A higher `n` replaces a lower. `by` is null where the operator did it on the agent's host. */
+export const FREEZES = messageType("freezes", {
+  n: OrdinalSchema,
+  freezes: v.pipe(
+    v.array(
+      v.strictObject({
+        vault: v.nullable(NameSchema),
+        by: v.nullable(NameSchema),
+        at: SecondsSchema,
+        of: v.nullable(jtiSchema),
+      }),
+    ),
+    v.maxLength(200),
+  ),
+});
+export type Freezes = v.InferOutput<typeof FREEZES.schema>;
 
-/** Certifies the key with which the agent logs in. */
-export const CARD = messageType("card", { n: OrdinalSchema, hsm: PublicJwkSchema, link: PublicJwkSchema });
+/** "I cannot open the frame `of` any more: seal what it held to this card, and send it again." */
+export const RESEAL = messageType("reseal", { of: jtiSchema, card: v.pipe(v.string(), v.maxLength(4096)) });
+export type Reseal = v.InferOutput<typeof RESEAL.schema>;
+
+// --- to the bridge, which hands the card on ---
+
+/** Certifies the key with which the agent logs in, and the key that it receives with. */
+export const CARD = messageType("card", {
+  n: OrdinalSchema,
+  hsm: PublicJwkSchema,
+  link: PublicJwkSchema,
+  seal: PublicJwkSchema,
+});
 export type Card = v.InferOutput<typeof CARD.schema>;
 
 /** Who may use the bridge: keys only, no names. */

@@ -9,23 +9,24 @@ export const NameSchema = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z][A-Za-z0-9._-]{0,23}$/, "a name is 1 to 24 of A-Z a-z 0-9 . _ - and starts with a letter"),
   v.check((name) => !looksLikeAddress(name), "a name must not look like an address"),
-  v.check((name) => !isKeyword(name), "TO, ON and FROM are words of the statement, not names"),
+  v.check((name) => !isKeyword(name), "it is a word of the statement, not a name"),
 );
 
 /** A ticker as the policy gives it, e.g. `USDC`: 1 to 11 letters and digits, starting with a letter. */
 export const SymbolSchema = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z][A-Za-z0-9]{0,10}$/, "a symbol is 1 to 11 letters or digits and starts with a letter"),
-  v.check((symbol) => !isKeyword(symbol), "TO, ON and FROM are words of the statement, not symbols"),
+  v.check((symbol) => !isKeyword(symbol), "it is a word of the statement, not a symbol"),
 );
 
 /** The words between the names of a statement: `SEND 5 TO TO …` would read as something else. */
 function isKeyword(name: string): boolean {
-  return /^(to|on|from)$/i.test(name);
+  return /^(to|on|from|as|by|all|device|browser|key|role)$/i.test(name);
 }
 
 function looksLikeAddress(name: string): boolean {
   return (
+    /^0x[0-9a-f]{6}/.test(name.toLowerCase().replaceAll("o", "0").replaceAll(/[il]/g, "1")) ||
     /^(bc1|tb1|bcrt1|ltc1|addr1|cosmos1)/i.test(name) ||
     /^[A-Fa-f0-9]{16,}$/.test(name) ||
     /^[1-9A-HJ-NP-Za-km-z]{24,}$/.test(name)

@@ -67,6 +67,36 @@ test.each([
   );
 });
 
+test("the body of a message may be sealed: five parts, of which the second is empty", () => {
+  const [id, to, parts] = ["A".repeat(22), "A".repeat(43), `${"A".repeat(90)}..${"B".repeat(16)}.${"C".repeat(99)}.DD`];
+  const send = { v: 1, t: "send", id, to, body: parts } as const;
+  const deliver = { v: 1, t: "deliver", seq: 1, id, from: to, body: parts } as const;
+  expect(parseClientFrame(encodeFrame(send))).toEqual(send);
+  expect(parseBridgeFrame(encodeFrame(deliver))).toEqual(deliver);
+});
+
+test("a card is a JWS and nothing else, in each of its frames; to a client it may be missing at login only", () => {
+  const [jws, sealed] = ["e30.e30.AA", "e30..AA.AA.AA"];
+  for (const parse of [parseClientFrame, parseBridgeFrame]) {
+    expect(parse(encodeFrame({ v: 1, t: "card", jws }))).toEqual({ v: 1, t: "card", jws });
+    for (const card of [null, "", "e30.e30", sealed]) {
+      expect(accept<unknown>(() => parse(JSON.stringify({ v: 1, t: "card", jws: card })))).toBeUndefined();
+    }
+  }
+  for (const card of [jws, null]) {
+    expect(parseBridgeFrame(encodeFrame({ v: 1, t: "ready", card }))).toEqual({ v: 1, t: "ready", card });
+  }
+  for (const text of [
+    '{"v":1,"t":"ready"}',
+    `{"v":1,"t":"ready","card":"${sealed}"}`,
+    '{"v":1,"t":"certified","n":0}',
+    '{"v":1,"t":"certified"}',
+  ]) {
+    expect(accept<unknown>(() => parseBridgeFrame(text))).toBeUndefined();
+  }
+  expect(accept<unknown>(() => parseClientFrame('{"v":1,"t":"certified","n":1}'))).toBeUndefined();
+});
+
 test("an invite, but for white space around it", () => {
   const valid = INVITES.valid.map(({ code }) => code);
   const repacked = mutated(INVITES.valid.map(({ invite }) => JSON.stringify(invite))).map(

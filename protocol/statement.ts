@@ -12,18 +12,8 @@ export const STATEMENT_FIRST_PAGE = 72;
 /** Stands in a request's payload for the digest, which is the digest of that very payload. */
 const DIGEST_PLACEHOLDER = "{digest}";
 
-/** The words of a SEND statement; every string is already in its final form. */
-export interface SendWords {
-  readonly verb: "SEND";
-  /** Exact decimal, e.g. `250000.00`. */
-  readonly amount: string;
-  readonly asset: string;
-  /** Whole destination in the chain's own spelling (EIP-55 on Ethereum). */
-  readonly to: string;
-  readonly network: string;
-  readonly vault: string;
-  /** Exact decimal and symbol, e.g. `0.012 ETH`. */
-  readonly maxFee: string;
+/** What every statement ends with. */
+interface Tail {
   readonly threshold: number;
   readonly eligible: number;
   readonly policy: number;
@@ -34,18 +24,35 @@ export interface SendWords {
   readonly hsm: string;
 }
 
+/** The words of a SEND statement; every string is already in its final form. */
+export interface SendWords extends Tail {
+  readonly verb: "SEND";
+  /** Exact decimal, e.g. `250000.00`. */
+  readonly amount: string;
+  readonly asset: string;
+  /** Whole destination in the chain's own spelling (EIP-55 on Ethereum). */
+  readonly to: string;
+  readonly network: string;
+  readonly vault: string;
+  /** Exact decimal and symbol, e.g. `0.012 ETH`. */
+  readonly maxFee: string;
+}
+
+/** The words of a governance statement: its own pieces (governance.ts), and from when on it takes effect, a whole minute or null. */
+export interface MotionWords extends Tail {
+  readonly verb: "FOUND" | "ENROLL" | "REMOVE" | "POLICY" | "ROTATE" | "UNFREEZE" | "DRILL";
+  readonly parts: readonly StatementPart[];
+  readonly notBefore: number | null;
+}
+
+export type Words = SendWords | MotionWords;
+
 export type StatementPart = readonly [name: string, text: string];
 
 /** The statement as named pieces in order; joined they are the statement. */
-function partsOf(words: SendWords, digest: string): StatementPart[] {
+function partsOf(words: Words, digest: string): StatementPart[] {
   return [
-    ["operation", words.verb],
-    ["amount", ` ${words.amount}`],
-    ["asset", ` ${words.asset}`],
-    ["destination", ` TO ${words.to}`],
-    ["network", ` ON ${words.network}`],
-    ["vault", ` FROM ${words.vault}`],
-    ["maximum fee", `; max fee ${words.maxFee}`],
+    ...(words.verb === "SEND" ? sendParts(words) : motionParts(words)),
     ["quorum", `; needs ${words.threshold} of ${words.eligible}`],
     ["policy", `; policy ${words.policy}`],
     ["request id", `; request ${words.request}`],
@@ -55,11 +62,28 @@ function partsOf(words: SendWords, digest: string): StatementPart[] {
   ];
 }
 
+function sendParts(words: SendWords): StatementPart[] {
+  return [
+    ["operation", words.verb],
+    ["amount", ` ${words.amount}`],
+    ["asset", ` ${words.asset}`],
+    ["destination", ` TO ${words.to}`],
+    ["network", ` ON ${words.network}`],
+    ["vault", ` FROM ${words.vault}`],
+    ["maximum fee", `; max fee ${words.maxFee}`],
+  ];
+}
+
+function motionParts({ parts, notBefore }: MotionWords): StatementPart[] {
+  const delay = notBefore === null ? "" : `; recovery not before ${formatMinute(notBefore)}`;
+  return [...parts.filter(([, text]) => text !== ""), ...(delay === "" ? [] : [["delay", delay] as const])];
+}
+
 /**
  * The exact statement. `digest` is the SHA-256 of the request's payload bytes, 64 hex digits.
  * @throws Fault ERR_STATEMENT_TEXT, ERR_STATEMENT_TOO_LONG
  */
-export function renderStatement(words: SendWords, digest: string): string {
+export function renderStatement(words: Words, digest: string): string {
   return checkText(
     partsOf(words, digest)
       .map(([, text]) => text)
@@ -68,7 +92,7 @@ export function renderStatement(words: SendWords, digest: string): string {
 }
 
 /** The statement with `{digest}` in the digest's place: the form that stands inside the payload. */
-export function renderTemplate(words: SendWords): string {
+export function renderTemplate(words: Words): string {
   // Rendered once with a full-size digest, so that what will not fit is refused here and not on a device.
   renderStatement(words, "0".repeat(64));
   return partsOf(words, DIGEST_PLACEHOLDER)
@@ -77,7 +101,7 @@ export function renderTemplate(words: SendWords): string {
 }
 
 /** The name of the first part in which `template` departs from what `words` say, or undefined where they agree. */
-export function findDifference(words: SendWords, template: string): string | undefined {
+export function findDifference(words: Words, template: string): string | undefined {
   let at = 0;
   let before: string | undefined;
   for (const [name, text] of partsOf(words, DIGEST_PLACEHOLDER)) {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
+import { ACT } from "./charter.ts";
 import { EthereumAddressSchema, personalMessageHash, recoverSigner } from "./device-signature.ts";
 import { type Claims, type MessageType, openEnvelope, payloadText } from "./envelope.ts";
 import { encodeFrame, FRAME_MAX, parseBridgeFrame, parseClientFrame } from "./frame.ts";
@@ -10,7 +11,7 @@ import { encodeInvite, parseInvite } from "./invite.ts";
 import * as messages from "./message.ts";
 import { findLookAlikes, NameSchema, SymbolSchema } from "./name.ts";
 import { RequestIdSchema, requestIdOf, thumbprint } from "./primitive.ts";
-import { REQUEST, requestDigest, statementOf } from "./request.ts";
+import { isTransfer, REQUEST, type RequestPayload, requestDigest, statementOf } from "./request.ts";
 import { checkText, findDifference, renderStatement, renderTemplate } from "./statement.ts";
 import { ENVELOPE } from "./vectors/envelope.ts";
 import { fileText, VECTORS } from "./vectors/generate.ts";
@@ -20,6 +21,7 @@ import { DEVICE_SIGNATURES, NAMES, REQUEST_IDS, STATEMENTS } from "./vectors/wor
 
 const TYPES: MessageType[] = [
   REQUEST,
+  ACT,
   ...Object.values(messages).filter((one) => typeof one === "object" && "typ" in one),
 ];
 const coded = (code: string): unknown => expect.objectContaining({ name: "Fault", code });
@@ -32,16 +34,19 @@ function typeOf(typ: string): MessageType {
 
 /** How many vectors each list of each file has. */
 const COUNTS = {
+  "charter.json": { rotatedByTheOld: 7, rotatedByTheNew: 3, refused: 74 },
   "device-signature.json": { valid: 8, others: 4, refused: 17 },
-  "envelope.json": { pinned: 6, valid: 18, refused: 74 },
+  "envelope.json": { pinned: 6, valid: 26, refused: 74 },
   "ethereum.json": { decoded: 43, refused: 41 },
   "frame.json": { client: 2, bridge: 2 },
+  "governance.json": { valid: 21, refused: 52, impossible: 16 },
   "invite.json": { valid: 4, refused: 25 },
   "login.json": { agents: 1, logins: 21 },
   "name.json": { names: 2, symbols: 2, alike: 9, distinct: 5 },
   "request-id.json": { ids: 5, refused: 10 },
-  "request.json": { valid: 4, refused: 43 },
+  "request.json": { valid: 5, refused: 49 },
   "statement.json": { statements: 10, texts: 23, differences: 25 },
+  "words.json": { pairings: 8, typed: 6, refused: 11 },
 };
 
 test("every file has the vectors that it should have", () => {
@@ -53,10 +58,10 @@ test("every file has the vectors that it should have", () => {
   expect(Object.fromEntries(counts)).toMatchObject(lists);
   expect(Object.keys(VECTORS)).toEqual(Object.keys(COUNTS));
   expect([FRAMES.client.valid, FRAMES.client.refused, FRAMES.bridge.valid, FRAMES.bridge.refused].map(count)).toEqual([
-    7, 33, 8, 16,
+    8, 33, 11, 20,
   ]);
   expect([NAMES.names.valid, NAMES.names.refused, NAMES.symbols.valid, NAMES.symbols.refused].map(count)).toEqual([
-    10, 28, 6, 11,
+    17, 43, 6, 18,
   ]);
   expect([NAMES.alike, NAMES.distinct].map(count)).toEqual([9, 5]);
 });
@@ -113,16 +118,20 @@ describe("requests", () => {
     audience,
     now,
   };
-  test.each(REQUESTS.valid)("$what", async ({ payload: text, jws, digest, statement }) => {
+  const statement = (payload: RequestPayload, digest: string) => {
+    if (!isTransfer(payload)) throw new TypeError("not a transfer");
+    return statementOf(payload, payload.effect, digest);
+  };
+  test.each(REQUESTS.valid)("$what", async ({ payload: text, jws, digest, statement: expectedStatement }) => {
     const { payload, bytes } = await openEnvelope(jws, expected);
     expect(new TextDecoder().decode(bytes)).toBe(text);
     expect(requestDigest(bytes)).toBe(digest);
-    expect(statementOf(payload, payload.effect, digest)).toBe(statement);
+    expect(statement(payload, digest)).toBe(expectedStatement);
   });
   test.each(REQUESTS.refused)("refused: $what", async ({ jws, code }) => {
     const read = async () => {
       const { payload, bytes } = await openEnvelope(jws, expected);
-      return statementOf(payload, payload.effect, requestDigest(bytes));
+      return statement(payload, requestDigest(bytes));
     };
     await expect(read()).rejects.toMatchObject({ name: "Fault", code });
   });

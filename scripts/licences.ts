@@ -97,6 +97,8 @@ export function renderNotices(packages: readonly LicensedPackage[], ours: string
     "It contains the packages below, unchanged, each under its own licence; their source code is at <https://www.npmjs.com/> under the",
     "names and versions given here.\n",
     ...sections,
+    "## The EFF long wordlist (CC BY 3.0 US)\n\nThe 7,776 words from which six are read aloud are by the Electronic Frontier Foundation, unchanged, from <https://www.eff.org/dice>,",
+    "under the Creative Commons Attribution 3.0 United States licence, <https://creativecommons.org/licenses/by/3.0/us/>.\n",
     `## OpenCustody (GPL-3.0-only)\n\n${fenced(ours)}\n`,
   ].join("\n");
 }

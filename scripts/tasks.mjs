@@ -44,6 +44,11 @@ export const TASKS = {
     needs: [],
     stages: () => [{ name: "format", commands: [{ program: "biome", args: ["check", "--write", "."] }] }],
   },
+  fuzz: { needs: [], stages: (args) => [program("test/fuzz/run.ts", args)] },
+  redteam: {
+    needs: ["softhsm", "chromium"],
+    stages: (args) => [build(["--logLevel", "warn"]), program("test/redteam/run.ts", args)],
+  },
   pictures: { needs: ["softhsm", "chromium"], stages: (args) => [build(), program("test/pictures.ts", args)] },
   bench: {
     needs: ["softhsm", "chromium"],

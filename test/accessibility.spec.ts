@@ -10,7 +10,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Holder, makeStage, type Stage } from "./harness/approval-device.ts";
 import { openLedger } from "./harness/approval-ledger.ts";
 import { openTrezorDevice } from "./harness/approval-trezor.ts";
-import { send, writePolicy } from "./harness/world.ts";
+import { change, changePolicy, enact, invite, motion, vouch, writePolicy } from "./harness/company.ts";
+import { readWords } from "./harness/extension-pages.ts";
+import { send } from "./harness/requests.ts";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
@@ -55,13 +57,13 @@ test("pairing: before, with an invite, and paired", async () => {
   await isAccessible(page, "pair, empty");
   await page.getByRole("textbox", { name: "Invite code" }).fill("no invite");
   await isAccessible(page, "pair, with what is no invite");
-  const { code } = await stage.world.json<{ code: string }>("invite", "Alice", "--role", "approver");
+  const code = await invite(stage.world, "Alice");
   await page.getByRole("textbox", { name: "Invite code" }).fill(code);
   await page.getByRole("checkbox", { name: /I compared this fingerprint/ }).check();
   await isAccessible(page, "pair, with an invite");
   await page.getByRole("button", { name: "Pair", exact: true }).click();
-  await page.getByRole("heading", { name: "Paired as Alice" }).waitFor();
-  await isAccessible(page, "paired");
+  await page.getByRole("heading", { name: "Waiting for your device" }).waitFor();
+  await isAccessible(page, "paired, without a device");
   await page.close();
 });
 
@@ -86,10 +88,15 @@ test("enrolling: either vendor, a stop, the address question, sent; and the inbo
   await alice.device.decline();
   await page.getByRole("alert").waitFor();
   await alice.enrol(page);
-  await isAccessible(page, "enrolment sent");
-  await stage.world.json("members", "confirm", "Alice", await alice.device.address());
-  await page.getByText("Enrolled", { exact: true }).waitFor();
+  const words = await readWords(page);
+  await isAccessible(page, "six words");
+  await enact(stage.world, await vouch(stage.world, "Alice", words));
+  await page.getByText("Enrolled", { exact: true }).first().waitFor();
   await isAccessible(page, "enrolled");
+  await page.goto(page.url().replace("enrol.html", "pair.html"));
+  await page.getByRole("heading", { name: "You are Alice, approver" }).waitFor();
+  await isAccessible(page, "a member's pairing");
+  await page.goto(page.url().replace("pair.html", "enrol.html"));
   await page.goto(page.url().replace("enrol.html", "inbox.html"));
   await page.getByRole("heading", { name: "Nothing waits for you" }).waitFor();
   await isAccessible(page, "inbox, empty");
@@ -107,8 +114,8 @@ test("my device is not found: both vendors", async () => {
 
 test("approving: inbox, waiting, reject, a stop, asking, signed", async () => {
   await dave.join();
-  await writePolicy(stage.world, ["Alice", "Dave"], 2);
-  const { id } = await send(stage.world, { key: stage.olga });
+  await changePolicy(stage.world, { approvers: ["Alice", "Dave"], threshold: 2 });
+  const { id } = await send(stage.world);
   const inbox = await alice.approver.visit("inbox.html");
   await inbox.locator(`a[href$="${id}"]`).waitFor();
   await isAccessible(inbox, "inbox");
@@ -138,8 +145,35 @@ test("approving: inbox, waiting, reject, a stop, asking, signed", async () => {
   await page.close();
 });
 
+test("changes of people and policy, a drill, a freeze, and people and policy as they are", async () => {
+  const { world } = stage;
+  const file = await writePolicy(world, { approvers: ["Alice", "Dave"], threshold: 1, maxFee: "0.02" });
+  for (const args of [
+    ["policy", "propose", file],
+    ["members", "remove", "Dave"],
+    ["drill", "Treasury-1"],
+    ["rotate"],
+  ]) {
+    const { id, verb } = await motion(world, ...args);
+    const page = await alice.openRequest(id);
+    await isAccessible(page, verb);
+    await page.close();
+  }
+  const inbox = await alice.approver.visit("inbox.html");
+  await inbox.getByRole("button", { name: "Freeze Treasury-1…" }).click();
+  await isAccessible(inbox, "freeze, the question");
+  await inbox.getByRole("button", { name: "Freeze Treasury-1 now" }).click();
+  await inbox.getByText("Received by the agent").waitFor();
+  await isAccessible(inbox, "frozen");
+  await inbox.goto(inbox.url().replace("inbox.html", "people.html"));
+  await inbox.getByText("Dave").first().waitFor();
+  await isAccessible(inbox, "people and policy");
+  await inbox.close();
+  await change(world, "unfreeze");
+});
+
 test("the red page", async () => {
-  const { id } = await send(stage.world, { key: stage.olga });
+  const { id } = await send(stage.world);
   const page = await alice.openRequest(id);
   await markAsLie(page, id);
   await page.reload();
@@ -173,7 +207,7 @@ async function markAsLie(page: Page, id: string): Promise<void> {
 
 test.each(["Ledger", "Trezor"] as const)("a whole approval on a %s by the keyboard alone", async (vendor) => {
   const holder = vendor === "Ledger" ? alice : dave;
-  const { id } = await send(stage.world, { key: stage.olga });
+  const { id } = await send(stage.world);
   const page = await holder.approver.visit("inbox.html");
   await page.locator(`a[href$="${id}"]`).waitFor();
   // The inbox may open a request in another tab.

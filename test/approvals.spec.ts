@@ -5,38 +5,26 @@
 
 import { parseTransaction, recoverTransactionAddress } from "viem";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { REJECTION, WITHDRAWAL } from "../protocol/message.ts";
-import { LooseDevice, Member } from "./harness/member.ts";
-import {
-  addInitiator,
-  DESTINATION,
-  makeTreasury,
-  makeWorld,
-  send,
-  showRequest,
-  USDC,
-  VAULT,
-  type World,
-  waitForRequest,
-  writePolicy,
-} from "./harness/world.ts";
+import { addInitiator, changePolicy, joinMember, makeCompany } from "./harness/company.ts";
+import { LooseDevice } from "./harness/loose-device.ts";
+import type { Member } from "./harness/member.ts";
+import { USDC, VAULT } from "./harness/policy-plan.ts";
+import { DESTINATION, send, showRequest, waitForRequest } from "./harness/requests.ts";
+import type { World } from "./harness/world.ts";
 
 let world: World;
-let vault: { address: string };
-let olga: string;
 let alice: Member;
 let bob: Member;
 let carol: Member;
 
 beforeAll(async () => {
-  world = await makeWorld();
-  olga = await addInitiator(world, "Olga");
+  world = await makeCompany();
   [alice, bob, carol] = await Promise.all([
-    Member.join(world, "Alice"),
-    Member.join(world, "Bob"),
-    Member.join(world, "Carol"),
+    joinMember(world, "Alice"),
+    joinMember(world, "Bob"),
+    joinMember(world, "Carol"),
   ]);
-  vault = await makeTreasury(world, ["Alice", "Bob", "Carol"], 2);
+  await changePolicy(world, { approvers: ["Alice", "Bob", "Carol"], threshold: 2 });
 });
 afterAll(async () => {
   for (const member of [alice, bob, carol]) member?.close();
@@ -44,7 +32,7 @@ afterAll(async () => {
 });
 
 test("two of three approve, the HSM signs, and the transaction is the vault's", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   await alice.approve(await alice.request(id));
   const receipt = await alice.receipt(id);
   expect(receipt).toMatchObject({
@@ -63,12 +51,12 @@ test("two of three approve, the HSM signs, and the transaction is the vault's", 
     nonce: 7,
     chainId: 1,
   });
-  expect(await recoverTransactionAddress({ serializedTransaction: raw })).toBe(vault.address);
+  expect(await recoverTransactionAddress({ serializedTransaction: raw })).toBe(world.vault.address);
   expect(hash).toMatch(/^0x[0-9a-f]{64}$/);
 });
 
 test("a token transfer likewise, with the next nonce", async () => {
-  const { id, statement } = await send(world, { key: olga, asset: "USDC", amount: "250000" });
+  const { id, statement } = await send(world, { asset: "USDC", amount: "250000" });
   expect(statement).toContain(
     `SEND 250000.00 USDC TO ${DESTINATION} ON Ethereum FROM ${VAULT}; max fee 0.00195 ETH; needs 2 of 3; `,
   );
@@ -78,7 +66,7 @@ test("a token transfer likewise, with the next nonce", async () => {
 });
 
 test("the same approver twice counts once", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const request = await alice.request(id);
   await alice.approve(request);
   await alice.receipt(id);
@@ -90,7 +78,7 @@ test("the same approver twice counts once", async () => {
 });
 
 test("another's device does not approve, nor a device that is not enrolled", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const request = await alice.request(id);
   const stranger = new LooseDevice();
   const codes = [
@@ -107,8 +95,8 @@ test("another's device does not approve, nor a device that is not enrolled", asy
 });
 
 test("an approval of one request is none of another", async () => {
-  const first = await send(world, { key: olga });
-  const second = await send(world, { key: olga });
+  const first = await send(world);
+  const second = await send(world);
   const one = await alice.request(first.id);
   const two = await alice.request(second.id);
   const codes = [
@@ -124,9 +112,9 @@ test("an approval of one request is none of another", async () => {
 });
 
 test("who withdrew cannot approve late, and the others still can", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const request = await alice.request(id);
-  await alice.post(WITHDRAWAL, { request: id, digest: request.digest });
+  await alice.withdraw(request);
   await alice.receipt(id, ({ records }) => records.some(({ kind }) => kind === "withdrawal"));
   expect(await refused(await alice.approve(request))).toBe("ERR_APPROVAL_WITHDRAWN");
   for (const member of [bob, carol]) await member.approve(await member.request(id));
@@ -134,11 +122,11 @@ test("who withdrew cannot approve late, and the others still can", async () => {
 });
 
 test("an approval withdrawn before the quorum does not count", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const request = await alice.request(id);
   await alice.approve(request);
   await alice.receipt(id);
-  await alice.post(WITHDRAWAL, { request: id, digest: request.digest });
+  await alice.withdraw(request);
   await alice.receipt(id, ({ records }) => records.length === 2);
   await bob.approve(await bob.request(id));
   await bob.receipt(id, ({ records }) => records.length === 3);
@@ -146,32 +134,33 @@ test("an approval withdrawn before the quorum does not count", async () => {
 });
 
 test("one rejection ends it, with its reason, and frees the nonce", async () => {
-  const { id, nonce } = await send(world, { key: olga });
+  const { id, nonce } = await send(world);
   const request = await bob.request(id);
   await alice.approve(await alice.request(id));
-  await bob.post(REJECTION, { request: id, digest: request.digest, reason: "wrong-amount" });
+  await bob.reject(request, "wrong-amount");
   expect(await carol.receipt(id, ({ state }) => state === "rejected")).toMatchObject({
     records: [{ person: "Alice" }, { kind: "rejection", person: "Bob", reason: "wrong-amount" }],
   });
   expect(await refused(await carol.approve(await carol.request(id)), carol)).toBe("ERR_REQUEST_STATE");
-  expect((await send(world, { key: olga })).nonce).toBe(nonce);
+  expect((await send(world)).nonce).toBe(nonce);
 });
 
 test("its initiator cancels a request; nobody else can", async () => {
   const other = await addInitiator(world, "Oscar");
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   expect(await world.command("request", "cancel", id, "--key", other)).toMatchObject({
     code: 1,
     stderr: expect.stringContaining("ERR_MEMBER_ROLE") as string,
   });
-  expect(await world.json("request", "cancel", id, "--key", olga)).toMatchObject({ state: "cancelled" });
+  expect(await world.json("request", "cancel", id, "--key", world.keyFile("Olga"))).toMatchObject({
+    state: "cancelled",
+  });
   const request = await alice.request(id);
   expect(await refused(await alice.approve(request))).toBe("ERR_REQUEST_STATE");
 });
 
 test("the initiator never counts, though an approver of the vault", async () => {
-  const file = `${world.folder}/Carol.jwk`;
-  await world.json("members", "add", "Carol", "--role", "initiator", "--key", file);
+  const file = await addInitiator(world, "Carol");
   const { id, approvers } = await send(world, { key: file });
   expect(approvers).toEqual(["Alice", "Bob"]);
   const request = await alice.request(id);
@@ -180,44 +169,46 @@ test("the initiator never counts, though an approver of the vault", async () => 
 });
 
 test("an approver who is not in the vault's set is not asked, and does not count", async () => {
-  const dave = await Member.join(world, "Dave");
-  const { id } = await send(world, { key: olga });
+  const dave = await joinMember(world, "Dave");
+  const { id } = await send(world);
   expect(await refused(await dave.approve(await alice.request(id)), dave)).toBe("ERR_APPROVAL_NOT_ELIGIBLE");
   await stillOpen(id);
   dave.close();
 });
 
 test("a new policy makes open requests void", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const request = await alice.request(id);
-  await writePolicy(world, ["Alice", "Bob", "Carol"], 2);
+  await changePolicy(world, { approvers: ["Alice", "Bob", "Carol"], threshold: 2 });
   expect(await alice.receipt(id, ({ state }) => state === "void")).toBeDefined();
   expect(await refused(await alice.approve(request))).toBe("ERR_REQUEST_STATE");
 });
 
 test("a quorum of both vendors: two Ledgers are not enough, a Trezor completes it", async () => {
-  const erin = await Member.join(world, "Erin", { vendor: "Trezor" });
+  const erin = await joinMember(world, "Erin", { vendor: "Trezor" });
   const vendors = [
     { vendor: "Ledger", atLeast: 1 },
     { vendor: "Trezor", atLeast: 1 },
   ] as const;
-  await writePolicy(world, ["Alice", "Bob", "Erin"], 2, { vendors });
-  const { id } = await send(world, { key: olga });
+  await changePolicy(world, { approvers: ["Alice", "Bob", "Erin"], threshold: 2, vendors });
+  const { id } = await send(world);
   for (const member of [alice, bob]) await member.approve(await member.request(id));
   await bob.receipt(id, ({ records }) => records.length === 2);
   await stillOpen(id);
   await erin.approve(await erin.request(id));
   const { signed } = await waitForRequest(world, id, ({ state }) => state === "signed");
   expect(signed).not.toBeNull();
-  await writePolicy(world, ["Alice", "Bob", "Carol"], 2);
+  await changePolicy(world, { approvers: ["Alice", "Bob", "Carol"], threshold: 2 });
   erin.close();
 });
 
 test("SIGKILL of the agent and of the bridge in between loses nothing and signs once", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   await alice.approve(await alice.request(id));
   await alice.receipt(id);
   await world.restartAgent();
+  await world.restartBridge();
+  await bob.mail.reconnect();
   await bob.approve(await bob.request(id));
   const { signed } = await waitForRequest(world, id, ({ state }) => state === "signed");
   await world.restartAgent();
@@ -226,7 +217,7 @@ test("SIGKILL of the agent and of the bridge in between loses nothing and signs 
 
 const DENIED: [string, string[], string][] = [
   ["a fee above the cap", ["--max-fee", "1000"], "ERR_TX_FEE_CAP"],
-  ["an unknown vault", ["--vault", "Treasury-9"], "ERR_VAULT_UNKNOWN"],
+  ["an unknown vault", ["--vault", "Treasury-9"], "ERR_POLICY_DENIED"],
   ["an unknown network", ["--network", "eip155:10"], "ERR_POLICY_DENIED"],
   ["an unknown asset", ["--asset", "DAI"], "ERR_POLICY_DENIED"],
   ["an address without its checksum", ["--to", DESTINATION.toLowerCase()], "ERR_USAGE"],
@@ -237,7 +228,7 @@ test.each(DENIED)("not proposed: %s", async (_what, change, code) => {
     "request",
     "send",
     "--key",
-    olga,
+    world.keyFile("Olga"),
     "--vault",
     VAULT,
     "--network",

@@ -10,8 +10,9 @@ import { pressWhenReady } from "./bench-page.ts";
 import { Holder, makeStage, type SimulatedApprovalDevice } from "./harness/approval-device.ts";
 import { openLedger } from "./harness/approval-ledger.ts";
 import { openTrezorDevice } from "./harness/approval-trezor.ts";
+import { changePolicy } from "./harness/company.ts";
 import { ROOT } from "./harness/program.ts";
-import { send, writePolicy } from "./harness/world.ts";
+import { send } from "./harness/requests.ts";
 
 const RUNS = 15;
 /** Milliseconds. */
@@ -50,8 +51,8 @@ async function timingOf(label: string, plain: SimulatedApprovalDevice): Promise<
   const holder = await Holder.open(stage.world, "Alice", device);
   try {
     await holder.join();
-    await writePolicy(stage.world, ["Alice"], 1);
-    const { id } = await send(stage.world, { key: stage.olga });
+    await changePolicy(stage.world, { approvers: ["Alice"], threshold: 1 });
+    const { id } = await send(stage.world);
     await (await holder.openRequest(id)).close();
     const runs: Run[] = [];
     for (let run = 0; run < RUNS; run += 1) runs.push(await measure(holder, id, spent));

@@ -1,5 +1,5 @@
 /**
- * The demo: everything real but the two Ledgers. With a display it opens a browser and a device window for each approver and
+ * The demo: everything real but the three Ledgers. With a display it opens a browser and a device window for each approver and
  * people press the buttons; without one it runs by itself, headless, and leaves pictures of each step.
  */
 import { mkdirSync } from "node:fs";
@@ -11,10 +11,13 @@ import { openDevices } from "./devices/device.ts";
 import type { Hands } from "./devices/hands.ts";
 import { openDeviceWindow } from "./devices/window.ts";
 import { Approver } from "./harness/approver.ts";
+import { confirmFounder, motion, writePolicy } from "./harness/company.ts";
+import { readWords } from "./harness/extension-pages.ts";
 import { ROOT } from "./harness/program.ts";
-import { addInitiator, DESTINATION, makeTreasury, makeWorld, send, waitForRequest } from "./harness/world.ts";
+import { DESTINATION, type RequestView, send, waitForRequest } from "./harness/requests.ts";
+import { makeWorld, type World } from "./harness/world.ts";
 
-const NAMES = ["Alice", "Bob"] as const;
+const NAMES = ["Alice", "Bob", "Carol"] as const;
 const AMOUNT = "1.5";
 
 const headed = process.env["DISPLAY"] !== undefined || process.env["WAYLAND_DISPLAY"] !== undefined;
@@ -55,19 +58,63 @@ try {
   }
 }
 
+interface Person {
+  readonly approver: Approver;
+  readonly screen: Page | undefined;
+}
+
 async function run(): Promise<void> {
   if (!headed) mkdirSync(pictures, { recursive: true });
-  say("1. A SoftHSM token, an HSM identity, an agent and a bridge.");
-  const starting = makeWorld();
+  say("1. A SoftHSM token, an HSM identity, a vault key, an agent and a bridge.");
+  const roles = ["approver", "admin"] as const;
+  const starting = makeWorld({
+    people: [{ name: "Olga", roles: ["initiator"] }, ...NAMES.map((name) => ({ name, roles }))],
+  });
   undo.push(async () => await (await starting).dispose());
   const world = await starting;
   say(`   HSM fingerprint ${world.fingerprint}`);
-  const key = await addInitiator(world, "Olga");
+  say(`vault address ${world.vault.address}`);
 
-  say("2. Two approvers, each with a browser profile of their own and a simulated Ledger.");
-  const devices = await openDevices(2, { models: ["nanosp", "flex"] });
+  say("2. Three founders, each with a browser profile of their own and a simulated Ledger.");
+  const people = await openPeople(world);
+  const [alice, bob, carol] = people;
+  if (alice === undefined || bob === undefined || carol === undefined) throw new Error("somebody is missing");
+  const founding = await pairEverybody(world, people);
+
+  say("3. The founding: everybody signs people, policy and the HSM's identity on their own device.");
+  await decideAll(world, founding, people, "founding");
+  await each(people, async ({ approver }) => await approver.counted());
+
+  say(`4. Olga proposes ${AMOUNT} ETH: opencustody request send`);
+  const transfer = await send(world, { amount: AMOUNT });
+  if (!headed) {
+    const inbox = await alice.approver.visit("inbox.html");
+    await inbox.getByRole("link", { name: /^Send 1\.50 ETH/ }).waitFor();
+    await picture(inbox, "Alice-inbox");
+    await inbox.close();
+  }
+  await decideAll(world, transfer, [alice, bob], "transfer");
+  await showSigned(world, transfer.id);
+
+  say("5. Olga proposes a lower fee cap: opencustody policy propose");
+  const file = await writePolicy(world, { approvers: NAMES, threshold: 2, maxFee: "0.006" });
+  await decideAll(world, await motion(world, "policy", "propose", file), [bob, carol], "policy");
+
+  say("6. Carol stops everything, alone and without a device. Two admins lift it on theirs.");
+  await freeze(world, carol.approver);
+  await decideAll(world, await motion(world, "unfreeze"), [alice, carol], "unfreeze");
+  if (headed) {
+    say("Close this with Ctrl-C.");
+    await new Promise(() => {});
+  }
+  say(`pictures of each step are in ${pictures}`);
+}
+
+/** A browser, a device and its window for each. */
+async function openPeople(world: World): Promise<Person[]> {
+  const devices = await openDevices(NAMES.length, { models: ["nanosp", "flex", "nanosp"] });
   const screens = headed ? undefined : await openScreens();
-  const approvers: { approver: Approver; screen: Page | undefined }[] = [];
+  const people: Person[] = [];
   for (const [at, name] of NAMES.entries()) {
     const device = devices[at];
     if (device === undefined) throw new Error("a device is missing");
@@ -81,70 +128,94 @@ async function run(): Promise<void> {
     const [first] = approver.context.pages();
     if (first !== undefined && headed) await place(first, at, "browser");
     await screen?.goto(window.url);
-    approvers.push({ approver, screen });
-    const { code } = await world.json<{ code: string }>("invite", name, "--role", "approver");
-    const pairing = await approver.pair(code);
-    await picture(pairing, `${name}-paired`);
-    await pairing.close();
-    const enrolment = await approver.enrol();
-    await approver.confirmedOn(enrolment);
-    await picture(enrolment, `${name}-enrolled`);
-    await enrolment.close();
-    say(`   ${name} has paired and enrolled ${await device.address()}`);
+    people.push({ approver, screen });
   }
+  return people;
+}
 
-  say("3. A vault key in the HSM, and a policy: two of Alice and Bob.");
-  const vault = await makeTreasury(world, [...NAMES], 2);
-  say(`vault address ${vault.address}`);
+/** Everybody pairs, enrols a device, and reads six words that the operator types. Returns the founding's request. */
+async function pairEverybody(world: World, people: readonly Person[]): Promise<RequestView> {
+  let founding: string | null = null;
+  await each(people, async ({ approver }) => {
+    const { name } = approver;
+    await (await approver.pair(world.invites.get(name) ?? "")).close();
+    const page = await approver.enrol();
+    const words = await readWords(page);
+    await picture(page, `${name}-words`);
+    await page.close();
+    say(`   ${name} has paired, has enrolled ${await approver.device.address()} and reads: ${words}`);
+    const { request } = await confirmFounder(world, name, words);
+    founding ??= request;
+  });
+  return await waitForRequest(world, founding ?? "", ({ state }) => state !== "proposed");
+}
 
-  say(`4. Olga proposes ${AMOUNT} ETH: opencustody request send`);
-  const { id, statement } = await send(world, { key, amount: AMOUNT });
-  say(`   ${statement}`);
-
-  for (const { approver, screen } of approvers) {
-    const inbox = await approver.visit("inbox.html");
-    await inbox.getByRole("link", { name: /^Send 1\.50 ETH/ }).waitFor();
-    await picture(inbox, `${approver.name}-inbox`);
-    await inbox.close();
-    const page = await approver.openRequest(id);
-    await picture(page, `${approver.name}-request`);
-    if (headed) continue;
-    const hands = pictured(approver.device.hands, async () => {
-      await picture(page, `${approver.name}-asked`);
-      if (screen !== undefined) await picture(screen, `${approver.name}-device`);
-    });
-    for (const lines of await approver.approve(page, hands)) say(`   ${approver.name}'s Ledger: ${lines.join(" | ")}`);
-    await page.getByText("Received by the agent").waitFor();
-    await picture(page, `${approver.name}-received`);
-  }
-  if (headed)
-    say("5. Both approvers: read the page, press Confirm on Ledger, and use the buttons of the device window.");
-
-  const { signed, state } = await waitForRequest(
+/** These people approve it, by the demo's hands or their own. Resolves once it took effect. */
+async function decideAll(world: World, request: RequestView, people: readonly Person[], what: string): Promise<void> {
+  say(`   ${request.statement}`);
+  if (headed) say("   Read the page, press Confirm on Ledger, and use the buttons of the device window.");
+  await each(people, async (person) => await decide(person, request.id, what));
+  const { state, problem } = await waitForRequest(
     world,
-    id,
-    (request) => !["proposed", "pending", "approved"].includes(request.state),
+    request.id,
+    (now) => !["proposed", "pending", "approved"].includes(now.state),
   );
-  if (signed === null) throw new Error(`the request is ${state}`);
-  for (const { approver } of approvers) {
-    const page = approver.context.pages().at(-1);
-    await page?.getByRole("heading", { name: "Signed", exact: true }).waitFor();
-    if (page !== undefined) await picture(page, `${approver.name}-signed`);
-  }
+  if (state !== "signed" && state !== "enacted") throw new Error(`the request is ${state} ${problem ?? ""}`);
+}
+
+/** One after the other where people press the buttons, and all at once where nobody does. */
+async function each(people: readonly Person[], work: (person: Person) => Promise<void>): Promise<void> {
+  if (!headed) await Promise.all(people.map(work));
+  else for (const person of people) await work(person);
+}
+
+async function decide({ approver, screen }: Person, id: string, what: string): Promise<void> {
+  const { name } = approver;
+  const page = await approver.openRequest(id);
+  if (headed) return;
+  await picture(page, `${name}-${what}`);
+  let asked = 0;
+  const hands = pictured(approver.device.hands, async () => {
+    asked += 1;
+    // The first pages say what it is.
+    if (asked > 2) return;
+    await picture(page, `${name}-${what}-asked`);
+    if (screen !== undefined) await picture(screen, `${name}-${what}-device`);
+  });
+  const read = await approver.approve(page, hands);
+  if (what === "transfer") say(read.map((lines) => `   ${name}'s Ledger: ${lines.join(" | ")}`).join("\n"));
+  await page.getByText("Received by the agent").waitFor();
+  await picture(page, `${name}-${what}-received`);
+  await page.close();
+}
+
+async function showSigned(world: World, id: string): Promise<void> {
+  const { signed } = await waitForRequest(world, id, (request) => request.signed !== null);
   const raw = signed as `0x02${string}`;
   const { value, nonce } = parseTransaction(raw);
   const sender = await recoverTransactionAddress({ serializedTransaction: raw });
-  say("6. The HSM has signed it.");
+  const isVault = sender === world.vault.address;
+  say("   The HSM has signed it.");
   say(`signed transaction ${signed}`);
   say(
-    `   ${value} wei to ${DESTINATION}, nonce ${nonce}, recovered sender ${sender}: ${sender === vault.address ? "the vault" : "NOT the vault"}`,
+    `   ${value} wei to ${DESTINATION}, nonce ${nonce}, sender ${sender}: ${isVault ? "the vault" : "NOT the vault"}`,
   );
-  if (sender !== vault.address) throw new Error("the signed transaction is not the vault's");
-  if (headed) {
-    say("Close this with Ctrl-C.");
-    await new Promise(() => {});
+  if (!isVault) throw new Error("the signed transaction is not the vault's");
+}
+
+/** In the page, and then the agent's word for it. */
+async function freeze(world: World, approver: Approver): Promise<void> {
+  const inbox = await approver.visit("inbox.html");
+  if (headed) say(`   ${approver.name}: press Freeze everything in the inbox.`);
+  else {
+    await inbox.getByRole("button", { name: "Freeze everything…" }).click();
+    await inbox.getByRole("button", { name: "Freeze everything now" }).click();
   }
-  say(`pictures of each step are in ${pictures}`);
+  await inbox.getByText(`Everything is frozen: by ${approver.name}`).waitFor({ timeout: headed ? 0 : 30_000 });
+  await picture(inbox, `${approver.name}-frozen`);
+  await inbox.close();
+  const { frozen } = await world.json<{ frozen: { by: string }[] }>("status");
+  say(`   frozen by ${frozen.map(({ by }) => by).join(", ")}`);
 }
 
 /** The device's own screen after each press, in pictures. */

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Holder, makeStage, type Stage } from "./harness/approval-device.ts";
 import { openLedger } from "./harness/approval-ledger.ts";
 import { openTrezorDevice } from "./harness/approval-trezor.ts";
-import { send, showRequest, waitForRequest, writePolicy } from "./harness/world.ts";
+import { changePolicy } from "./harness/company.ts";
+import { send, showRequest, waitForRequest } from "./harness/requests.ts";
 
 let stage: Stage;
 let alice: Holder;
@@ -29,8 +30,8 @@ const approvals = async (id: string) =>
   (await showRequest(stage.world, id)).records.map(({ kind, person }) => `${kind} ${person}`);
 
 test("2 of 2, a Ledger and a Trezor: both screens show the same statement, and the HSM signs", async () => {
-  await writePolicy(stage.world, ["Alice", "Dave"], 2);
-  const { id, statement } = await send(stage.world, { key: stage.olga });
+  await changePolicy(stage.world, { approvers: ["Alice", "Dave"], threshold: 2 });
+  const { id, statement } = await send(stage.world);
   const [onLedger, onTrezor] = await Promise.all([alice.openRequest(id), dave.openRequest(id)]);
   await onTrezor.getByRole("list", { name: /^Pages on your Trezor One/ }).waitFor();
   await alice.confirm(onLedger);
@@ -52,8 +53,8 @@ test("2 of 3 with at least one of each: two Ledgers do not complete it, and the 
     { vendor: "Ledger", atLeast: 1 },
     { vendor: "Trezor", atLeast: 1 },
   ] as const;
-  await writePolicy(stage.world, ["Alice", "Bob", "Dave"], 2, { vendors });
-  const { id } = await send(stage.world, { key: stage.olga });
+  await changePolicy(stage.world, { approvers: ["Alice", "Bob", "Dave"], threshold: 2, vendors });
+  const { id } = await send(stage.world);
   const pages = await Promise.all([alice, bob, dave].map(async (holder) => await holder.openRequest(id)));
   const [first, second, third] = pages;
   if (first === undefined || second === undefined || third === undefined) throw new Error("a page is missing");
@@ -86,8 +87,8 @@ test("2 of 3 with at least one of each: two Ledgers do not complete it, and the 
 });
 
 test("cancelled in the page while the Trezor asks: its prompt is taken back, and the others sign", async () => {
-  await writePolicy(stage.world, ["Alice", "Bob", "Dave"], 2);
-  const { id } = await send(stage.world, { key: stage.olga });
+  await changePolicy(stage.world, { approvers: ["Alice", "Bob", "Dave"], threshold: 2 });
+  const { id } = await send(stage.world);
   const page = await dave.openRequest(id);
   const signatures = dave.device.signatures();
   await dave.confirm(page);
@@ -108,8 +109,8 @@ test("cancelled in the page while the Trezor asks: its prompt is taken back, and
 });
 
 test("Trezor Suite ends while the Trezor asks: said so, and it is signed once Suite is back", async () => {
-  await writePolicy(stage.world, ["Dave"], 1);
-  const { id } = await send(stage.world, { key: stage.olga });
+  await changePolicy(stage.world, { approvers: ["Dave"], threshold: 1 });
+  const { id } = await send(stage.world);
   const page = await dave.openRequest(id);
   const { "suite-missing": missing } = dave.device.troubles(dave.approver);
   await dave.confirm(page);

@@ -2,23 +2,16 @@
  * Every way in which an approval does not come to be, in real Chromium with the built extension: each ends in a state that the
  * agent names, a sentence on the screen and no signature of the vault. What a script with a member's keys may try: approvals.spec.ts.
  */
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDevices, simulatedDevice } from "./devices/device.ts";
 import { decline, readAndSign } from "./devices/hands.ts";
 import { SimulatedLedger } from "./devices/ledger-app.ts";
 import { Approver } from "./harness/approver.ts";
+import { addInitiator, changePolicy, joinCompany, makeCompany } from "./harness/company.ts";
 import { movableClock } from "./harness/movable-clock.ts";
+import { send, waitForRequest } from "./harness/requests.ts";
 import { cannotConfirm, notHere, says, storedIn, unsigned } from "./harness/verdict.ts";
-import {
-  addInitiator,
-  makeTreasury,
-  makeWorld,
-  send,
-  type World,
-  waitForRequest,
-  writePolicy,
-} from "./harness/world.ts";
+import type { World } from "./harness/world.ts";
 
 const NAMES = ["Alice", "Bob", "Carol"] as const;
 const EMULATED = (process.env["SPECULOS_URL"] ?? "") !== "";
@@ -27,7 +20,6 @@ const onSimulated = test.skipIf(EMULATED);
 
 const clock = movableClock();
 let world: World;
-let olga: string;
 let alice: Approver;
 let bob: Approver;
 let carol: Approver;
@@ -35,8 +27,7 @@ let carol: Approver;
 let ledger: SimulatedLedger;
 
 beforeAll(async () => {
-  world = await clock.around(makeWorld);
-  olga = await addInitiator(world, "Olga");
+  world = await clock.around(makeCompany);
   const devices = await openDevices(3, {
     models: ["nanosp", "flex", "nanosp"],
     versions: ["1.22.0", "1.22.0", "1.10.4"],
@@ -45,8 +36,8 @@ beforeAll(async () => {
     devices.map(async (device, at) => await Approver.open(world, NAMES[at] ?? "", { device })),
   );
   [alice, bob, carol] = opened as [Approver, Approver, Approver];
-  await Promise.all(opened.map(async (approver) => await approver.join()));
-  await makeTreasury(world, NAMES, 2);
+  await Promise.all(opened.map(async (approver) => await joinCompany(world, approver)));
+  await changePolicy(world, { approvers: NAMES, threshold: 2 });
   if (alice.device.simulated !== undefined) ledger = alice.device.simulated;
 });
 afterAll(async () => {
@@ -59,7 +50,7 @@ test.each(["Alice", "Bob", "Carol"])(
   "declined on %s's device: back to the page, and the next try counts",
   async (name) => {
     const approver = [alice, bob, carol].find((one) => one.name === name) ?? alice;
-    const { id } = await send(world, { key: olga });
+    const { id } = await send(world);
     const page = await approver.openRequest(id);
     await approver.confirm(page);
     await decline(approver.device.hands);
@@ -74,7 +65,7 @@ test.each(["Alice", "Bob", "Carol"])(
 );
 
 test("rejected with a reason: everybody reads who and why", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const [first, second, third] = await Promise.all([alice.openRequest(id), bob.openRequest(id), carol.openRequest(id)]);
   await alice.approve(first);
   await second.getByText("Alice approved on a Ledger").waitFor();
@@ -91,10 +82,10 @@ test("rejected with a reason: everybody reads who and why", async () => {
 });
 
 test("cancelled by its initiator: open pages say so at once, and a late signature is not sent", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const [watching, asking] = await Promise.all([alice.openRequest(id), bob.openRequest(id)]);
   await bob.confirm(asking);
-  await world.json("request", "cancel", id, "--key", olga);
+  await world.json("request", "cancel", id, "--key", world.keyFile("Olga"));
   for (const page of [watching, asking]) {
     await page.getByRole("heading", { name: "Cancelled", exact: true }).waitFor();
     await page.getByText("Cancelled by Olga, who proposed it. Nothing was signed.").waitFor();
@@ -110,7 +101,7 @@ test("cancelled by its initiator: open pages say so at once, and a late signatur
 });
 
 onSimulated("another seed: the device is not even asked", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const mnemonic = "legal winner thank year wave sausage worth useful legal winner thank yellow";
   const stranger = new SimulatedLedger({ model: "nanosp", appVersion: "1.22.0", mnemonic });
   const other = simulatedDevice(stranger, "another");
@@ -142,7 +133,7 @@ const NOT_READY: [string, () => void, string, string][] = [
   ["no cable", () => alice.bus.unplug(alice.device), "No Ledger was chosen in the browser's list.", "no-permission"],
 ];
 onSimulated.each(NOT_READY)("%s: the page says what to do, and then it works", async (_what, spoil, text, code) => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const page = await alice.openRequest(id);
   const before = ledger.signatures;
   let prompted = false;
@@ -163,7 +154,7 @@ onSimulated.each(NOT_READY)("%s: the page says what to do, and then it works", a
 });
 
 onSimulated.each([false, true])("unplugged in mid-prompt (noticed late: %s)", async (late) => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const page = await alice.openRequest(id);
   await alice.confirm(page);
   alice.bus.unplug(alice.device, { late });
@@ -178,7 +169,7 @@ onSimulated.each([false, true])("unplugged in mid-prompt (noticed late: %s)", as
 });
 
 test("cancelled in the page while the device asks: the late signature is thrown away; the others can go on", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const page = await alice.openRequest(id);
   await alice.confirm(page);
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
@@ -212,7 +203,7 @@ test("cancelled in the page while the device asks: the late signature is thrown 
 });
 
 test("the same person twice: a second window is told, and the button is gone once it counts", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const [one, two] = [await alice.openRequest(id), await alice.openRequest(id)];
   await alice.confirm(one);
   await two.getByRole("button", { name: "Confirm on Ledger" }).click();
@@ -234,8 +225,8 @@ test("the same person twice: a second window is told, and the button is gone onc
 test("an approver who is not in the vault's set: nothing arrives, and the address of the page shows nothing", async () => {
   const [device] = EMULATED ? [carol.device] : await openDevices(1);
   const dave = await Approver.open(world, "Dave", { device: device ?? carol.device });
-  await dave.join();
-  const { id } = await send(world, { key: olga });
+  await joinCompany(world, dave);
+  const { id } = await send(world);
   await alice.openRequest(id);
   const inbox = await dave.visit("inbox.html");
   await inbox.getByText("Connected to 127.0.0.1:8787").waitFor();
@@ -248,8 +239,7 @@ test("an approver who is not in the vault's set: nothing arrives, and the addres
 });
 
 test("the initiator, an approver of the same vault: is not asked, and there is nothing to press", async () => {
-  const key = join(world.folder, "Carol.jwk");
-  await world.json("members", "add", "Carol", "--role", "initiator", "--key", key);
+  const key = await addInitiator(world, "Carol");
   const { id } = await send(world, { key });
   const page = await alice.openRequest(id);
   await page.getByText("Bob has not approved").waitFor();
@@ -259,8 +249,8 @@ test("the initiator, an approver of the same vault: is not asked, and there is n
 });
 
 test("expired: the page says when, and what is signed too late is not sent", async () => {
-  await writePolicy(world, NAMES, 2, { expiresAfter: 1 });
-  const { id } = await send(world, { key: olga });
+  await changePolicy(world, { approvers: NAMES, threshold: 2, expiresAfter: 1 });
+  const { id } = await send(world);
   const [watching, asking] = await Promise.all([alice.openRequest(id), bob.openRequest(id)]);
   await bob.confirm(asking);
   // As far ahead as clocks may be apart; the rest, seconds, is waited for.

@@ -11,12 +11,14 @@ import { openDevices } from "./devices/device.ts";
 import { readAndSign } from "./devices/hands.ts";
 import type { Device } from "./devices/ledger-device.ts";
 import { Approver } from "./harness/approver.ts";
-import { retry } from "./harness/member.ts";
+import { changePolicy, enact, invite, joinCompany, makeCompany, vouch } from "./harness/company.ts";
+import { readWords } from "./harness/extension-pages.ts";
+import { send, waitForRequest } from "./harness/requests.ts";
+import { retry } from "./harness/retry.ts";
 import { unsigned } from "./harness/verdict.ts";
-import { addInitiator, makeTreasury, makeWorld, send, type World, waitForRequest } from "./harness/world.ts";
+import type { World } from "./harness/world.ts";
 
 let world: World;
-let olga: string;
 let alice: Approver;
 let bob: Approver;
 let hers: Device;
@@ -27,8 +29,7 @@ let picture: Page;
 const earlier: string[] = [];
 
 beforeAll(async () => {
-  world = await makeWorld();
-  olga = await addInitiator(world, "Olga");
+  world = await makeCompany();
   const [one, two] = await openDevices(2, { models: ["nanosp", "flex"] });
   if (one === undefined || two === undefined) throw new Error("a device is missing");
   hers = one;
@@ -36,9 +37,9 @@ beforeAll(async () => {
     Approver.open(world, "Alice", { device: one }),
     Approver.open(world, "Bob", { device: two }),
   ]);
-  ({ code: invitation } = await world.json<{ code: string }>("invite", "Alice", "--role", "approver"));
+  invitation = await invite(world, "Alice");
   // Rosters go out in order: once Bob has joined, the bridge knows Alice's invite too.
-  await bob.join();
+  await joinCompany(world, bob);
 });
 afterAll(async () => {
   for (const approver of [alice, bob]) await approver?.close();
@@ -58,7 +59,7 @@ test("the worker dies before pairing is answered: the answer finds the next one"
 
   await world.restartAgent();
   const again = await alice.visit("pair.html");
-  await again.getByRole("heading", { name: "Paired as Alice" }).waitFor();
+  await again.getByRole("heading", { name: "Waiting for your device" }).waitFor();
   await again.close();
 });
 
@@ -66,26 +67,28 @@ test("the worker dies while an enrolment is confirmed", async () => {
   const page = await alice.enrol();
   await alice.killWorker();
   await page.close();
-  const address = await hers.address();
-  await retry(async () => await world.json("members", "confirm", "Alice", address));
-  const again = await alice.visit("enrol.html");
-  await again.getByText("Enrolled", { exact: true }).waitFor();
+  const again = await alice.visit("pair.html");
+  const words = await readWords(again);
   await again.close();
-  await makeTreasury(world, ["Alice", "Bob"], 2);
+  const enrolment = await vouch(world, "Alice", words);
+  await alice.killWorker();
+  await enact(world, enrolment);
+  await alice.counted();
+  await changePolicy(world, { approvers: ["Alice", "Bob"], threshold: 2 });
 });
 
 test("the worker dies while requests are under way to it: each is there, once, and the badge counts them", async () => {
   const ids: string[] = [];
   for (let count = 0; count < 3; count += 1) {
     // One arrives at a living worker at best, one at a dying one, one at none.
-    const [{ id }] = await Promise.all([send(world, { key: olga, amount: `${count + 1}` }), alice.killWorker()]);
+    const [{ id }] = await Promise.all([send(world, { amount: `${count + 1}` }), alice.killWorker()]);
     ids.push(id);
   }
   const inbox = await alice.visit("inbox.html");
   await inbox.getByRole("heading", { name: "3 requests wait for you" }).waitFor();
   for (const id of ids) expect(await inbox.locator(`a[href$="${id}"]`).count()).toBe(1);
   await badge(alice, "3");
-  for (const id of ids.slice(1)) await world.json("request", "cancel", id, "--key", olga);
+  for (const id of ids.slice(1)) await world.json("request", "cancel", id, "--key", world.keyFile("Olga"));
   await badge(alice, "1");
   await alice.approve(await alice.openRequest(ids[0] ?? ""));
   await inbox.getByRole("heading", { name: "Nothing waits for you" }).waitFor();
@@ -103,7 +106,7 @@ test("the worker dies while requests are under way to it: each is there, once, a
 });
 
 test("signed while the bridge is away, and then worker and page end: delivered once, after all", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const page = await alice.openRequest(id);
   await world.bridge().stop("SIGKILL");
   await alice.approve(page);
@@ -128,7 +131,7 @@ test("signed while the bridge is away, and then worker and page end: delivered o
 });
 
 test("the worker dies while the device asks: the page goes on alone", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const page = await alice.openRequest(id);
   await alice.confirm(page);
   await alice.killWorker();
@@ -139,7 +142,7 @@ test("the worker dies while the device asks: the page goes on alone", async () =
 });
 
 test("the page is closed while the device asks: nothing was approved, and it can be asked again", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const page = await alice.openRequest(id);
   await alice.confirm(page);
   await page.close();
@@ -153,7 +156,7 @@ test("the page is closed while the device asks: nothing was approved, and it can
 });
 
 test("the agent is away: the page says so after ten seconds, and received once it is back", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const page = await alice.openRequest(id);
   await world.agent().stop("SIGKILL");
   await alice.approve(page);
@@ -166,11 +169,11 @@ test("the agent is away: the page says so after ten seconds, and received once i
 });
 
 test("the browser is closed and opened again: pairing, device and requests are still there", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   await (await alice.openRequest(id)).close();
   await reopen({ crash: false });
   const paired = await alice.visit("pair.html");
-  await paired.getByRole("heading", { name: "Paired as Alice" }).waitFor();
+  await paired.getByRole("heading", { name: "You are Alice, approver" }).waitFor();
   await paired.close();
   const page = await alice.openRequest(id);
   await alice.approve(page);
@@ -179,7 +182,7 @@ test("the browser is closed and opened again: pairing, device and requests are s
 });
 
 test("the browser crashes right after the device signed, without a bridge: the approval is delivered by the next one", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const page = await alice.openRequest(id);
   await world.bridge().stop("SIGKILL");
   await alice.approve(page);

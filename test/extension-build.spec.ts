@@ -98,7 +98,7 @@ test("no file makes code at run time or loads it from elsewhere", () => {
 test("pages hold no inline script or style, and name files of their own only", () => {
   const pages = texts(/\.html$/);
   expect(pages.map(([name]) => name)).toEqual(
-    ["approval", "enrol", "help", "inbox", "pair"].map((page) => `pages/${page}.html`),
+    ["approval", "enrol", "help", "inbox", "pair", "people"].map((page) => `pages/${page}.html`),
   );
   for (const [name, html] of pages) {
     for (const [tag = "", body = ""] of html.matchAll(/<script\b[^>]*>([^]*?)<\/script>/g)) {
@@ -166,14 +166,15 @@ test("in Chromium it connects to the paired bridge only, and can do no other", a
   const log = join(folder, "netlog.json");
   const agent = await RogueAgent.open("Alice");
   const strays = await catchStrays();
-  const world = { port: agent.port, json: () => Promise.reject(new Error("no operator")) };
   const args = [`--log-net-log=${log}`];
-  const alice = await Approver.open(world, "Alice", { device, extension: folders[0] ?? "", args });
+  const alice = await Approver.open(agent, "Alice", { device, extension: folders[0] ?? "", args });
   try {
-    await (await alice.pair(await agent.invite())).close();
-    const page = await alice.enrol();
-    await page.getByText("Enrolled", { exact: true }).waitFor();
-    const request = makeRequest({ hsm: agent.hsm.signer.kid, to: agent.member }, {});
+    await alice.begin(await agent.invite());
+    await alice.decide(await agent.askFounding());
+    await alice.counted();
+    const page = await alice.visit("inbox.html");
+    const between = { hsm: agent.hsm.signer.kid, to: agent.member, documents: agent.charter };
+    const request = makeRequest(between, {});
     await agent.sendRequest(request);
     await (await alice.openRequest(request.request)).close();
     const place = `http://127.0.0.1:${strays.port}`;

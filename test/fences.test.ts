@@ -109,8 +109,8 @@ const TABLE: Row[] = [
     refuses: `viem pkcs11js ws node:fs micro-eth-signer/net.js micro-eth-signer/net/tokens.js ${outside("../../", "bridge extension test scripts node_modules")}`,
   },
   {
-    file: "hsm-agent/journal.ts",
-    allows: `./requests.ts ../protocol/error.ts node:sqlite node:fs valibot ${NOBLE}`,
+    file: "hsm-agent/store.ts",
+    allows: `./rows.ts ../protocol/error.ts node:sqlite node:fs valibot ${NOBLE}`,
     refuses: `ws viem pkcs11js node:module ${outside("../", "bridge extension test scripts node_modules")}`,
   },
   {

@@ -1,6 +1,6 @@
 /**
- * The Firefox build in real Firefox, against the real bridge, agent and SoftHSM: pairing, a request in the inbox, what a person who holds a
- * Ledger is told there before plugging it in, and an approval on a Trezor from its enrolment to the HSM's signature. Simulated are Trezor
+ * The Firefox build in real Firefox, against the real bridge, agent and SoftHSM: pairing a further browser, an approval on a Trezor from its
+ * enrolment to the HSM's signature, and what a person who holds a Ledger is told there before plugging it in. Simulated are Trezor
  * Suite and the Trezor behind it, and the second approver is a script.
  */
 import { once } from "node:events";
@@ -10,17 +10,17 @@ import { parseTransaction, recoverTransactionAddress } from "viem";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { asksForMessage, messageText } from "./devices/trezor/hands.ts";
 import { openTrezor, type TrezorSetup } from "./devices/trezor/open.ts";
+import { change, changePolicy, enact, invite, joinMember, makeCompany, vouch } from "./harness/company.ts";
 import { FirefoxApprover, locate, offers, sees } from "./harness/firefox.ts";
-import { Member, retry } from "./harness/member.ts";
-import { addInitiator, DESTINATION, makeTreasury, makeWorld, send, showRequest, type World } from "./harness/world.ts";
+import type { Member } from "./harness/member.ts";
+import { DESTINATION, send, showRequest } from "./harness/requests.ts";
+import type { World } from "./harness/world.ts";
 
 const NO_LEDGER = "Firefox cannot reach a Ledger: it has no WebUSB. Use Chromium, or a Trezor.";
 /** What Firefox says for pages of an extension; the identifier is the installation's own. */
 const OUR_ORIGIN = /^moz-extension:\/\/[0-9a-f-]{36}$/;
 
 let world: World;
-let vault: { address: string };
-let olga: string;
 let alice: FirefoxApprover;
 let trezor: TrezorSetup;
 /** Alice's other browser, with which she enrolled a Ledger. */
@@ -28,17 +28,17 @@ let elsewhere: Member;
 let bob: Member;
 
 beforeAll(async () => {
-  [world, trezor] = await Promise.all([makeWorld(), openTrezor()]);
-  [olga, elsewhere, bob, alice] = await Promise.all([
-    addInitiator(world, "Olga"),
-    Member.join(world, "Alice"),
-    Member.join(world, "Bob"),
+  [world, trezor] = await Promise.all([makeCompany(), openTrezor()]);
+  [elsewhere, bob, alice] = await Promise.all([
+    joinMember(world, "Alice"),
+    joinMember(world, "Bob"),
     FirefoxApprover.open(world, "Alice", {
       suite: trezor.port,
       // Half as long again as by default: pings that a busy machine delays must not be what fails here.
       preferences: { "extensions.background.idle.timeout": 45_000 },
     }),
   ]);
+  await changePolicy(world, { approvers: ["Alice", "Bob"], threshold: 2 });
 });
 afterAll(async () => {
   await alice?.close();
@@ -47,25 +47,12 @@ afterAll(async () => {
   await world?.dispose();
 });
 
-test("pairing, and a request in the inbox, opened from there", async () => {
-  const { code } = await world.json<{ code: string }>("invite", "Alice", "--role", "approver");
-  await (await alice.pair(code)).close();
-  vault = await makeTreasury(world, ["Alice", "Bob"], 2);
-
+test("pairing a further browser", async () => {
+  await (await alice.pair(await invite(world, "Alice", { roles: [] }))).close();
   const inbox = await alice.visit("inbox.html");
   await sees(inbox, "Connected to 127.0.0.1:8787");
-  await sees(inbox, "Nothing waits for you");
-  const { id } = await send(world, { key: olga });
-  await sees(inbox, "1 request waits for you");
+  await sees(inbox, "You are not a member yet.");
   await inbox.close();
-
-  const page = await alice.visit(`approval.html?request=${id}`);
-  await sees(page, `Send 1.50 ETH to ${DESTINATION} from Treasury-1`);
-  await sees(page, "Waiting for approvals");
-  // A Ledger is answered before it is plugged in, and there is no button that could not work.
-  await sees(page, NO_LEDGER);
-  expect(await offers(page, "Confirm on Ledger")).toBe(false);
-  await page.close();
 });
 
 test("whoever comes to enrol a Ledger is told why not, and is offered a Trezor", async () => {
@@ -87,20 +74,32 @@ test("whoever comes to enrol a Ledger is told why not, and is offered a Trezor",
 const simulated = test.skipIf(process.env["TREZOR_SUITE"] === "1");
 
 simulated(
-  "a Trezor is enrolled: its address is read from its screen, and counts once the operator has confirmed it",
+  "a Trezor is enrolled: its address is read from its screen, and counts once the admins have approved it",
   async () => {
-    const { page, address } = await alice.enrolTrezor(trezor.hands);
+    const { page, address, words } = await alice.enrolTrezor(trezor.hands);
     expect(address).toBe(trezor.trezor?.address());
     // The page never prints what is to be read on the device.
     expect(await page.evaluate(() => document.body.innerText)).not.toContain(address.slice(2, 10));
-    await retry(async () => await world.json("members", "confirm", "Alice", address));
+    await enact(world, await vouch(world, "Alice", words));
     await sees(page, "Your Trezor counts now");
     await page.close();
   },
 );
 
+simulated("a request in the inbox, opened from there", async () => {
+  const inbox = await alice.visit("inbox.html");
+  await sees(inbox, "Nothing waits for you");
+  const { id } = await send(world);
+  await sees(inbox, "1 request waits for you");
+  await inbox.close();
+  const page = await alice.visit(`approval.html?request=${id}`);
+  await sees(page, `Send 1.50 ETH to ${DESTINATION} from Treasury-1`);
+  await sees(page, "Waiting for approvals");
+  await page.close();
+});
+
 simulated("a request is approved on the Trezor: received by the agent, signed by the HSM", async () => {
-  const { id, statement } = await send(world, { key: olga });
+  const { id, statement } = await send(world);
   const page = await alice.visit(`approval.html?request=${id}`);
   await locate(page, "button", "Confirm on Trezor").click();
   await sees(page, "Your Trezor asks you now");
@@ -128,11 +127,11 @@ simulated("a request is approved on the Trezor: received by the agent, signed by
     value: 1_500_000_000_000_000_000n,
     chainId: 1,
   });
-  expect(await recoverTransactionAddress({ serializedTransaction })).toBe(vault.address);
+  expect(await recoverTransactionAddress({ serializedTransaction })).toBe(world.vault.address);
 });
 
 simulated("Suite is closed, then the person declines: each is said, and the request stays", async () => {
-  const { id } = await send(world, { key: olga });
+  const { id } = await send(world);
   const page = await alice.visit(`approval.html?request=${id}`);
   await trezor.suite?.stop();
   await locate(page, "button", "Confirm on Trezor").click();
@@ -150,6 +149,19 @@ simulated("Suite is closed, then the person declines: each is said, and the requ
   await page.close();
   for (const origin of trezor.suite?.origins ?? []) expect(origin).toMatch(OUR_ORIGIN);
 });
+
+simulated(
+  "who has only a Ledger is told before plugging it in, and there is no button that could not work",
+  async () => {
+    await change(world, "members", "remove", "Alice", "--device", trezor.trezor?.address() ?? "");
+    const { id } = await send(world);
+    const page = await alice.visit(`approval.html?request=${id}`);
+    await sees(page, NO_LEDGER);
+    expect(await offers(page, "Confirm on Ledger")).toBe(false);
+    expect(await offers(page, "Confirm on Trezor")).toBe(false);
+    await page.close();
+  },
+);
 
 test("the socket of Trezor Suite is reached as ws:, and nothing else is asked for", async () => {
   // What is upgraded to wss: begins with a TLS handshake, which is no request for a WebSocket.

@@ -10,9 +10,10 @@ import { Approver } from "./harness/approver.ts";
 import { now } from "./harness/bridge-client.ts";
 import { ETH, encode, type Lie, makeRequest, usdc } from "./harness/lie.ts";
 import { ELSEWHERE, LIES } from "./harness/lies.ts";
+import { DESTINATION } from "./harness/requests.ts";
+import { until } from "./harness/retry.ts";
 import { RogueAgent } from "./harness/rogue-agent.ts";
-import { countPrompts, told, until } from "./harness/siege.ts";
-import { DESTINATION } from "./harness/world.ts";
+import { countPrompts, told } from "./harness/siege.ts";
 
 let agent: RogueAgent;
 let alice: Approver;
@@ -24,13 +25,10 @@ beforeAll(async () => {
   const [device] = await openDevices(1, { models: ["nanosp"] });
   if (device === undefined) throw new Error("no device");
   prompts = countPrompts(device);
-  alice = await Approver.open({ port: agent.port, json: () => Promise.reject(new Error("no operator")) }, "Alice", {
-    device,
-  });
-  await (await alice.pair(await agent.invite())).close();
-  const page = await alice.enrol();
-  await page.getByText("Enrolled", { exact: true }).waitFor();
-  await page.close();
+  alice = await Approver.open(agent, "Alice", { device });
+  await alice.begin(await agent.invite());
+  await alice.decide(await agent.askFounding());
+  await alice.counted();
   inbox = await alice.visit("inbox.html");
 });
 afterAll(async () => {
@@ -38,7 +36,8 @@ afterAll(async () => {
   await agent?.close();
 });
 
-const request = (lie: Lie) => makeRequest({ hsm: agent.hsm.signer.kid, to: agent.member }, lie);
+const request = (lie: Lie) =>
+  makeRequest({ hsm: agent.hsm.signer.kid, to: agent.member, documents: agent.charter }, lie);
 
 test.each([
   ["ETH", {}, `SEND 1.50 ETH TO ${DESTINATION}`],
@@ -72,10 +71,10 @@ test.each(LIES)("refused before the device is asked: %s", async (_what, lie, cod
 test.each([
   [
     "proposed by the reader",
-    { initiator: "Alice", quorum: { threshold: 1, people: ["Bob"], vendors: [] } },
-    /You proposed this request/,
+    { initiator: "Alice", quorum: { threshold: 2, people: ["Bob", "Carol", "Dan"], vendors: [] } },
+    /You proposed this yourself/,
   ],
-  ["for others", { quorum: { threshold: 1, people: ["Bob", "Carol"], vendors: [] } }, /not among the people/],
+  ["for others", { quorum: { threshold: 2, people: ["Bob", "Carol"], vendors: [] } }, /Those who decide: Bob, Carol/],
   ["that is over", { iat: now() - 7200, exp: (Math.floor(now() / 60) - 1) * 60 }, /Expired|expired/],
 ] satisfies [string, Lie, RegExp][])("a request %s cannot be confirmed", async (_what, lie, says) => {
   const before = prompts();

@@ -1,5 +1,5 @@
 /**
- * A bridge that was taken over, and what a person sends: approvals altered, moved, replayed, sent as somebody else's, receipts kept
+ * A bridge that was taken over and can read everything, and what a person sends: approvals altered, moved, replayed, sent as somebody else's, receipts kept
  * back, frames doubled, turned round and late. Each counts at most once and for what was on the device, and the person is told what has
  * not arrived.
  */
@@ -8,10 +8,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { APPROVAL, RECEIPT } from "../protocol/message.ts";
 import { REQUEST } from "../protocol/request.ts";
 import { makeKey } from "./harness/bridge-client.ts";
-import { claimsOf, signedBy, withBit, withClaims, withoutSignature } from "./harness/forgery.ts";
-import { bodyOf, type Frame, newId, type Passing, relayAll } from "./harness/hostile-relay.ts";
-import { Siege, until } from "./harness/siege.ts";
-import { makeTreasury, type RequestView, showRequest, waitForRequest } from "./harness/world.ts";
+import { signedBy, withBit, withClaims, withoutSignature, withSealedBit, withSealedHeader } from "./harness/forgery.ts";
+import { type Frame, newId, type Passing, relayAll } from "./harness/hostile-relay.ts";
+import { claimsOf } from "./harness/message.ts";
+import { type RequestView, showRequest, waitForRequest } from "./harness/requests.ts";
+import { until } from "./harness/retry.ts";
+import { Siege } from "./harness/siege.ts";
 
 const stranger = await makeKey();
 let siege: Siege;
@@ -23,8 +25,8 @@ let prompts = 0;
 
 beforeAll(async () => {
   siege = await Siege.lay();
-  await siege.alice.join();
-  await makeTreasury(siege.world, ["Alice", "Bob"], 2);
+  await (await siege.alice.pair(await siege.invite())).close();
+  await siege.join();
   other = await siege.propose();
 });
 afterAll(async () => await siege?.end());
@@ -64,22 +66,46 @@ const APPROVALS: readonly Row[] = [
     async (jws) => await signedBy(stranger, jws, siege.wireOf("Alice").key),
     "ERR_ENVELOPE_SIGNATURE",
   ],
-  ["with the signature removed", withoutSignature, "ERR_ENVELOPE_MALFORMED"],
+  ["with the signature removed", withoutSignature, "ERR_SEAL_MALFORMED"],
+];
+type SealedRow = readonly [what: string, forge: (body: string) => string | Promise<string>, code: string];
+const SEALED: readonly SealedRow[] = [
+  ["with a bit of its seal altered", (body) => withSealedBit(body, 3, 500), "ERR_SEAL_OPEN"],
+  ["with a bit of the seal's tag altered", (body) => withSealedBit(body, 4, 5), "ERR_SEAL_OPEN"],
+  [
+    "with another key named on its seal",
+    (body) => withSealedHeader(body, { kid: stranger.signer.kid }),
+    "ERR_SEAL_KEY",
+  ],
 ];
 test.each(APPROVALS)("an approval %s counts for nothing", async (_what, forge, code) => {
+  const before = siege.refusals().length;
+  siege.relay.rule = async (passing) => {
+    const { frame, jws } = passing;
+    if (frame.t !== "send" || jws === undefined || !siege.concerns(passing, "from Alice", APPROVAL)) return [frame];
+    return [{ ...frame, id: newId(), body: await siege.sealToAgent(await forge(jws)) }];
+  };
+  await countsForNothing(before, code);
+});
+
+test.each(SEALED)("an approval %s counts for nothing", async (_what, forge, code) => {
   const before = siege.refusals().length;
   siege.relay.rule = async (passing) => {
     const { frame } = passing;
     if (frame.t !== "send" || !siege.concerns(passing, "from Alice", APPROVAL)) return [frame];
     return [{ ...frame, id: newId(), body: await forge(frame.body) }];
   };
+  await countsForNothing(before, code);
+});
+
+async function countsForNothing(before: number, code: string): Promise<void> {
   const { id, page } = await approveNew();
   await until(() => siege.refusals().length > before);
   expect(siege.refusals().slice(before)).toEqual([code]);
   expect((await siege.requireOpen(id)).records).toEqual([]);
   expect((await siege.requireOpen(other.id)).records).toEqual([]);
   unanswered.push(page);
-});
+}
 
 test("an approval that comes through another member's connection counts for nothing", async () => {
   const before = siege.refusals().length;
@@ -106,7 +132,8 @@ test("an approval that is kept back is not shown as received", async () => {
 test("a receipt that is kept back, or another request's in its place, is none", async () => {
   const { id: first, page: answered } = await approveNew();
   await answered.getByText("Received by the agent").waitFor();
-  const receipt = bodyOf(lastFrame("to Alice", RECEIPT, first)) ?? "";
+  const earlier = last("to Alice", RECEIPT, first).frame;
+  const receipt = earlier.t === "deliver" ? earlier.body : "";
   for (const instead of [[], [receipt]]) {
     siege.relay.rule = (passing) => {
       const { frame } = passing;
@@ -129,7 +156,7 @@ test("whoever is not answered is told to call, and once the bridge relays again 
     await page.getByText("Approved by 1 of 2").waitFor();
     await page.close();
   }
-  expect(unanswered).toHaveLength(APPROVALS.length + 4);
+  expect(unanswered).toHaveLength(APPROVALS.length + SEALED.length + 4);
 });
 
 test("the approval of one request in the place of another's counts for the one that it names", async () => {
@@ -150,7 +177,7 @@ test("an approval replayed counts once", async () => {
   const before = siege.refusals().length;
   const { id, page } = await approveNew();
   await page.getByText("Received by the agent").waitFor();
-  const frame = lastFrame("from Alice", APPROVAL, id);
+  const { frame } = last("from Alice", APPROVAL, id);
   if (frame.t !== "send") throw new Error("not sent");
   siege.wireOf("Alice").pass("bridge", frame);
   siege.wireOf("Alice").pass("bridge", { ...frame, id: newId() });
@@ -197,10 +224,10 @@ test("the device was asked once for each, and no page failed", () => {
   expect(siege.alice.complaints).toEqual([]);
 });
 
-/** The last frame of a type about a request that came by. */
-function lastFrame(way: "to Alice" | "from Alice", type: { readonly typ: string }, id: string): Frame {
-  const isAbout = ({ frame }: Passing) => claimsOf(bodyOf(frame) ?? "")["request"] === id;
+/** The last message of a type about a request that came by. */
+function last(way: "to Alice" | "from Alice", type: { readonly typ: string }, id: string): Passing {
+  const isAbout = ({ jws }: Passing) => jws !== undefined && claimsOf(jws)["request"] === id;
   const found = siege.relay.seen.filter((one) => siege.concerns(one, way, type) && isAbout(one)).at(-1);
   if (found === undefined) throw new Error(`no ${type.typ} about ${id} came by`);
-  return found.frame;
+  return found;
 }

@@ -1,17 +1,19 @@
 /**
- * A bridge that was taken over, between everybody: a real relay that lets logins through and alters what passes to a person.
- * Nothing of it is believed, the device is not asked, and the person is told. What it does to approvals is in
- * hostile-bridge-approvals.spec.ts.
+ * A bridge that was taken over, between everybody: a real relay that lets logins through and alters what passes to a person. It is given
+ * more than a bridge has: it reads every message, and knows the key that the person receives with. Nothing of it is believed, the device is
+ * not asked, and the person is told. What it does to approvals is in hostile-bridge-approvals.spec.ts.
  */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { RECEIPT, REFUSAL, REJECTION, WELCOME, WITHDRAWAL } from "../protocol/message.ts";
 import { REQUEST } from "../protocol/request.ts";
 import { makeKey } from "./harness/bridge-client.ts";
-import { claimsOf, signedBy, withBit, withClaims, withHeader, withoutSignature } from "./harness/forgery.ts";
-import { bodyOf, carries, type Frame, type Passing, relayAll } from "./harness/hostile-relay.ts";
-import { Siege, told, until } from "./harness/siege.ts";
-import { makeTreasury, showRequest } from "./harness/world.ts";
+import { signedBy, withBit, withClaims, withHeader, withoutSignature, withSealedBit } from "./harness/forgery.ts";
+import { carries, type Passing, relayAll } from "./harness/hostile-relay.ts";
+import { claimsOf } from "./harness/message.ts";
+import { showRequest } from "./harness/requests.ts";
+import { until } from "./harness/retry.ts";
+import { Siege, told } from "./harness/siege.ts";
 
 type Row = readonly [what: string, forge: (jws: string) => string | Promise<string>, code: string];
 
@@ -42,36 +44,35 @@ const WELCOMES: readonly Row[] = [
   ["with another name", (jws) => withClaims(jws, { name: "Mallory" }), "ERR_ENVELOPE_KEY"],
 ];
 test.each(WELCOMES)("while pairing, a welcome %s is not believed", async (what, forge, code) => {
-  const { alice, world, relay } = siege;
+  const { alice, relay } = siege;
   siege.forgeToAlice(WELCOME, forge);
-  const { code: invite } = await world.json<{ code: string }>("invite", "Alice", "--role", "approver");
-  const page = await alice.beginPairing(invite);
+  const page = await alice.beginPairing(await siege.invite());
   await page.getByText("claims to come from your HSM failed verification").waitFor();
   await page.getByText(code, { exact: true }).waitFor();
   await page.getByRole("heading", { name: "Pairing this browser…" }).waitFor();
-  expect(await page.getByRole("heading", { name: /Paired as/ }).count()).toBe(0);
+  expect(await page.getByRole("heading", { name: "Waiting for your device" }).count()).toBe(0);
   // The HSM's own welcome, when it comes at last, is.
   relay.rule = relayAll;
   siege.relay.cut((wire) => siege.isAlices(wire));
-  await page.getByRole("heading", { name: "Paired as Alice" }).waitFor();
+  await page.getByRole("heading", { name: "Waiting for your device" }).waitFor();
+  await page.getByText("You will be Alice, approver.").waitFor();
   if (what !== WELCOMES.at(-1)?.[0]) {
-    await page.getByText("Unpair this browser").click();
-    await page.getByRole("button", { name: "Unpair" }).click();
+    await page.getByText("Stop and begin anew").click();
+    await page.getByRole("button", { name: "Stop pairing" }).click();
     await page.getByRole("textbox", { name: "Invite code" }).waitFor();
   }
   await page.close();
 });
 
 test("with a device, and a policy", async () => {
-  await siege.alice.joinDevice();
-  await makeTreasury(siege.world, ["Alice", "Bob"], 2);
+  await siege.join();
   inbox = await siege.alice.visit("inbox.html");
 });
 
 const FORGED: readonly Row[] = [
   ["one bit of its bytes altered", (jws) => withBit(jws, 1, 300), "ERR_ENVELOPE_SIGNATURE"],
   ["one bit of the HSM's signature altered", (jws) => withBit(jws, 2, 40), "ERR_ENVELOPE_SIGNATURE"],
-  ["the HSM's signature removed", withoutSignature, "ERR_ENVELOPE_MALFORMED"],
+  ["the HSM's signature removed", withoutSignature, "ERR_SEAL_MALFORMED"],
   ["declared unsigned", (jws) => withoutSignature(withHeader(jws, { alg: "none" })) + "AA", "ERR_ENVELOPE_ALG"],
   ["signed by another key", async (jws) => await signedBy(stranger, jws), "ERR_ENVELOPE_KEY"],
   [
@@ -110,6 +111,41 @@ test.each(REQUESTS)("a request with %s is not shown", async (_what, forge, code)
   expect((await siege.requireOpen(id)).records).toEqual([]);
 });
 
+const SEALED: readonly (readonly [what: string, forge: (body: string) => string | Promise<string>, code: string])[] = [
+  ["a bit of the ciphertext altered", (body) => withSealedBit(body, 3, 700), "ERR_SEAL_OPEN"],
+  ["a bit of the tag altered", (body) => withSealedBit(body, 4, 3), "ERR_SEAL_OPEN"],
+  ["a bit of the iv altered", (body) => withSealedBit(body, 2, 3), "ERR_SEAL_OPEN"],
+  ["a bit of the header altered", (body) => withSealedBit(body, 0, 2), "ERR_SEAL_MALFORMED"],
+  ["the seal cut off", (body) => body.slice(0, body.lastIndexOf(".")), "ERR_SEAL_MALFORMED"],
+  ["a part of the ciphertext cut off", (body) => body.replace(/[^.]{400}(\.[^.]+)$/, "$1"), "ERR_SEAL_MALFORMED"],
+  ["no seal at all", () => "eyJhbGciOiJFUzI1NiJ9.e30.AAAA", "ERR_SEAL_MALFORMED"],
+];
+test.each(SEALED)("a request with %s is not shown", async (_what, forge, code) => {
+  siege.relay.rule = async (passing) => {
+    const { frame } = passing;
+    if (frame.t !== "deliver" || !siege.concerns(passing, "to Alice", REQUEST)) return [frame];
+    return [{ ...frame, body: await forge(frame.body) }];
+  };
+  const { id } = await siege.propose();
+  refusedIds.push(id);
+  await told(inbox, code);
+  expect(await inbox.locator(`a[href*="${id}"]`).count()).toBe(0);
+  expect(siege.prompts()).toBe(0);
+  expect((await siege.requireOpen(id)).records).toEqual([]);
+});
+
+test("a request that is sealed to another key is asked for again by itself, once the bridge lets it", async () => {
+  siege.relay.rule = async (passing) => {
+    const { frame } = passing;
+    if (frame.t !== "deliver" || !siege.concerns(passing, "to Alice", REQUEST)) return [frame];
+    siege.relay.rule = relayAll;
+    return [{ ...frame, body: await siege.sealToAgent("a.b.c") }];
+  };
+  const { id } = await siege.propose();
+  await told(inbox, "ERR_SEAL_KEY");
+  await inbox.locator(`a[href*="${id}"]`).waitFor();
+});
+
 test("once the bridge relays again, all of them arrive", async () => {
   siege.relay.cut((wire) => siege.isAlices(wire));
   for (const id of refusedIds) await inbox.locator(`a[href*="${id}"]`).waitFor();
@@ -119,9 +155,9 @@ test("an altered copy of a request that is here changes nothing, and its page sa
   const { id } = await siege.propose();
   const page = await siege.alice.openRequest(id);
   const genuine = captured(REQUEST, id);
-  siege
-    .wireOf("Alice")
-    .deliver(withClaims(genuine, { effect: { ...Object(claimsOf(genuine)["effect"]), amount: "15.00" } }));
+  await siege.deliverToAlice(
+    withClaims(genuine, { effect: { ...Object(claimsOf(genuine)["effect"]), amount: "15.00" } }),
+  );
   await told(inbox, "ERR_ENVELOPE_SIGNATURE");
   await page.getByText("claims to come from your HSM failed verification").waitFor();
   await page.getByRole("heading", { level: 1, name: /^Send 1.50 ETH/ }).waitFor();
@@ -133,8 +169,11 @@ test("what was meant for somebody else is not taken", async () => {
   const toBob = siege.relay.seen.find(
     (one) => one.to === "party" && !siege.isAlices(one.wire) && carries(one, WELCOME),
   );
-  siege.wireOf("Alice").deliver((toBob && bodyOf(toBob.frame)) ?? "");
+  await siege.deliverToAlice(toBob?.jws ?? "");
   await told(inbox, "ERR_ENVELOPE_AUDIENCE");
+  // As it is it does not even open.
+  if (toBob?.frame.t === "deliver") siege.wireOf("Alice").deliver(toBob.frame.body);
+  await told(inbox, "ERR_SEAL_KEY");
 });
 
 test("a receipt that says signed is not believed, however it is forged", async () => {
@@ -148,7 +187,7 @@ test("a receipt that says signed is not believed, however it is forged", async (
   const n = Number(claimsOf(genuine)["n"]) + 1;
   const lie = withClaims(genuine, { n, state: "signed", hash: `0x${"ab".repeat(32)}` });
   for (const [, forge, code] of [["as it is", (jws) => jws, "ERR_ENVELOPE_SIGNATURE"], ...FORGED] satisfies Row[]) {
-    siege.wireOf("Alice").deliver(await forge(lie));
+    await siege.deliverToAlice(await forge(lie));
     await told(inbox, code);
   }
   await page.getByText("claims to come from your HSM failed verification").waitFor();
@@ -163,7 +202,7 @@ test("a refusal that the HSM did not sign is not believed", async () => {
   const { id } = await siege.propose();
   const of = await bob.post(WITHDRAWAL, { request: id, digest: "00".repeat(32) });
   expect((await bob.refusal(of)).code).toBe("ERR_APPROVAL_DIGEST");
-  siege.wireOf("Alice").deliver(await signedBy(stranger, captured(REFUSAL, id), bob.hsm));
+  await siege.deliverToAlice(await signedBy(stranger, captured(REFUSAL, id), bob.hsm));
   await told(inbox, "ERR_ENVELOPE_SIGNATURE");
   await siege.requireOpen(id);
 });
@@ -177,10 +216,9 @@ test("an older receipt after a newer one undoes nothing", async () => {
   const older = captured(RECEIPT, id);
   await bob.post(REJECTION, { request: id, digest, reason: "suspicious" });
   await page.getByRole("heading", { name: "Rejected", exact: true }).waitFor();
-  const wire = siege.wireOf("Alice");
-  wire.deliver(older);
+  await siege.deliverToAlice(older);
   // What is delivered later has been handled later: the forged message marks that the older receipt has been read.
-  wire.deliver(withBit(older, 2, 40));
+  await siege.deliverToAlice(withBit(older, 2, 40));
   await told(inbox, "ERR_ENVELOPE_SIGNATURE");
   await page.getByRole("heading", { name: "Rejected", exact: true }).waitFor();
   expect(await showRequest(siege.world, id)).toMatchObject({ state: "rejected", signed: null });
@@ -213,12 +251,10 @@ test("nothing was asked of the device, and no page failed", () => {
 /** The last message of a type about a request that came by. */
 function captured(type: { readonly typ: string }, id: string): string {
   const found = siege.relay.seen.filter((one) => carries(one, type) && isAbout(one, id)).at(-1);
-  const body = found && bodyOf(found.frame);
-  if (body === undefined) throw new Error(`no ${type.typ} about ${id} came by`);
-  return body;
+  if (found?.jws === undefined) throw new Error(`no ${type.typ} about ${id} came by`);
+  return found.jws;
 }
 
-function isAbout({ frame }: { readonly frame: Frame }, id: string): boolean {
-  const body = bodyOf(frame);
-  return body !== undefined && claimsOf(body)["request"] === id;
+function isAbout({ jws }: Passing, id: string): boolean {
+  return jws !== undefined && claimsOf(jws)["request"] === id;
 }

@@ -10,11 +10,12 @@ import { openDeviceWindow } from "./devices/window.ts";
 import { Holder, makeStage, type SimulatedApprovalDevice, type Stage } from "./harness/approval-device.ts";
 import { openLedger } from "./harness/approval-ledger.ts";
 import { openTrezorDevice } from "./harness/approval-trezor.ts";
+import { changePolicy } from "./harness/company.ts";
 import { pictureOf } from "./harness/outcome-document.ts";
 import { ENDINGS } from "./harness/outcome-table.ts";
 import { ROOT } from "./harness/program.ts";
+import { send } from "./harness/requests.ts";
 import { smallPng } from "./harness/small-png.ts";
-import { send, writePolicy } from "./harness/world.ts";
 
 const FOLDER = join(ROOT, "docs/images");
 const WIDTH = 900;
@@ -35,8 +36,8 @@ async function ofVendor(stage: Stage, name: string, device: SimulatedApprovalDev
   const holder = await Holder.open(stage.world, name, device);
   try {
     await holder.join();
-    await writePolicy(stage.world, [name], 1);
-    const { id } = await send(stage.world, { key: stage.olga });
+    await changePolicy(stage.world, { approvers: [name], threshold: 1 });
+    const { id } = await send(stage.world);
     await ofDevice(holder, id, file);
     if (file === "flex.png") return;
     for (const { code, [device.vendor]: told } of ENDINGS) if ("when" in told) await ofOutcome(holder, id, code);

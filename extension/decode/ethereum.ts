@@ -5,7 +5,7 @@
  */
 import { formatUnits, getAddress, parseTransaction, serializeTransaction } from "viem/utils";
 import { Fault } from "../../protocol/error.ts";
-import type { Network, Token } from "../../protocol/request.ts";
+import type { Network, Token } from "../../protocol/network.ts";
 
 export interface DecodedTransfer {
   readonly kind: "native" | "erc20";
@@ -43,6 +43,7 @@ export function decodeTransfer(payload: {
   const { chainId, nonce = 0, gas = 0n, value = 0n, data = "0x", maxFeePerGas = 0n } = transaction;
   if (`eip155:${chainId}` !== network.id) throw differs("network", network.id, `eip155:${chainId}`);
   if (transaction.to === undefined || transaction.to === null) throw unsupported("it creates a contract");
+  if (gas >= 1n << 64n || value >= 1n << 256n) throw unsupported("a number in it is more than the chain can hold");
   if (gas * maxFeePerGas >= 1n << 256n) throw unsupported("its fee is more than the chain can hold");
   const to = getAddress(transaction.to);
   const common = {

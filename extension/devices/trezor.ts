@@ -72,7 +72,7 @@ const Answer = v.variant("success", [
   v.object({ success: v.literal(true), payload: v.unknown() }),
   v.object({ success: v.literal(false), error: Problem }),
 ]);
-const Version = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Version = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535));
 const Features = v.object({
   internal_model: v.string(),
   major_version: Version,

@@ -2,101 +2,137 @@
  * The approval page, in a tab: approval.html?request=ID. It shows one request and lets its reader confirm or reject it. It
  * decides nothing: what is verified is in check.ts, what is stored in actions.ts. The order of things is the reader's minute.
  */
-import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { loadDevices, loadLink, loadPairing, loadRequests } from "../actions.ts";
-import { type Checked, checkRequest, trustOf } from "../check.ts";
-import type { LinkStatus, Pairing, Problem, StoredDevice, StoredRequest } from "../store.ts";
+import { loadCharter, loadDevices, loadFreezes, loadLink, loadPairing, loadRequests, loadTrust } from "../actions.ts";
+import { type Checked, checkRequest, readRequest } from "../check.ts";
+import type { Problem, StoredRequest } from "../store.ts";
+import { isOpen } from "../waiting.ts";
+import { CARRIED_OUT, isCarriedOut } from "./carried-out.ts";
 import { Frame, mount } from "./frame.tsx";
-import { currentSeconds, useLive } from "./live.ts";
-import { CodeLine, ProblemBox, problemOf } from "./problem.tsx";
+import { useLive } from "./live.ts";
+import { Loaded } from "./loaded.tsx";
+import { CodeLine, problemOf } from "./problem.tsx";
 import { RequestView } from "./request-view.tsx";
 import { isAlarming } from "./standing.ts";
 
 const requestId = new URLSearchParams(location.search).get("request") ?? "";
 
-interface Stored {
-  readonly pairing: Pairing | null;
-  readonly devices: StoredDevice[];
-  readonly requests: StoredRequest[];
-  readonly link: LinkStatus;
-}
-
-async function loadAll(): Promise<Stored> {
-  const [pairing, devices, requests, link] = await Promise.all([
+async function loadAll() {
+  const [pairing, devices, requests, link, charter, freezes] = await Promise.all([
     loadPairing(),
     loadDevices(),
     loadRequests(),
     loadLink(),
+    loadCharter(),
+    loadFreezes(),
   ]);
-  return { pairing, devices, requests, link };
+  return { pairing, devices, requests, link, charter, freezes };
 }
 
-type Check = { readonly checked: Checked | null; readonly problem: Problem | null };
+type Stored = Awaited<ReturnType<typeof loadAll>>;
+
+interface Check {
+  /** What may be read, where it is right in itself. */
+  readonly checked: Checked | null;
+  /** Why it must not be signed, or not by this person or not now. */
+  readonly problem: Problem | null;
+}
+
+async function check(stored: StoredRequest): Promise<Check> {
+  const trust = await loadTrust();
+  const checked = await readRequest(stored, trust);
+  try {
+    await checkRequest(stored, trust);
+    return { checked, problem: null };
+  } catch (error) {
+    return { checked, problem: problemOf(error) };
+  }
+}
+
+const OVER: Check = { checked: null, problem: null };
 
 /** Checks the stored request in this page, too: what is shown was verified here and now. Undefined while it runs. */
-function useCheck(stored: StoredRequest | undefined, pairing: Pairing | null): Check | undefined {
-  const [check, setCheck] = useState<Check | undefined>(undefined);
+function useCheck(
+  stored: StoredRequest | undefined,
+  { pairing, charter, freezes }: Partial<Stored>,
+): Check | undefined {
+  const [found, setFound] = useState<Check | undefined>(undefined);
+  // What was decided under documents that are not in force any more cannot be checked again: the receipt says how it ended.
+  const open = stored !== undefined && isOpen(stored);
   useEffect(() => {
-    if (stored === undefined || pairing === null) return;
+    if (stored === undefined || pairing === null || pairing === undefined) return;
+    if (!open) return setFound((before) => before ?? OVER);
     let current = true;
-    const run = async (): Promise<Checked> => await checkRequest(stored, trustOf(pairing, currentSeconds()));
-    run().then(
-      (checked) => current && setCheck({ checked, problem: null }),
-      (error: unknown) => current && setCheck({ checked: null, problem: problemOf(error) }),
+    const show = (result: Check): void =>
+      setFound((before) => {
+        const kept = before?.checked ?? null;
+        const after = kept?.kind === "motion" ? kept.after : null;
+        const over = isCarriedOut(stored.payload, charter ?? null, after);
+        return over ? { checked: kept, problem: CARRIED_OUT } : result;
+      });
+    check(stored).then(
+      (result) => current && show(result),
+      (error: unknown) => current && show({ checked: null, problem: problemOf(error) }),
     );
     return () => {
       current = false;
     };
-  }, [stored?.jws, pairing?.kid, pairing?.name]);
-  return check;
+  }, [stored?.jws, open, pairing?.kid, pairing?.name, charter?.head, freezes?.n]);
+  return found;
 }
 
 function Approval() {
   const live = useLive(loadAll);
-  const pairing = live.is === "ready" ? live.value.pairing : null;
-  const stored = live.is === "ready" ? live.value.requests.find((one) => one.id === requestId) : undefined;
-  const check = useCheck(stored, pairing);
-  if (live.is === "loading") return <Frame>{null}</Frame>;
-  if (live.is === "broken") {
+  const value: Partial<Stored> = live.is === "ready" ? live.value : {};
+  const stored = value.requests?.find((one) => one.id === requestId);
+  const found = useCheck(stored, value);
+  return <Loaded live={live}>{(all) => <Page {...all} stored={stored} found={found} />}</Loaded>;
+}
+
+function Page(props: Stored & { stored: StoredRequest | undefined; found: Check | undefined }) {
+  const { pairing, devices, requests, link, charter, freezes, stored, found } = props;
+  if (pairing === null || pairing.name === null) {
     return (
       <Frame>
-        <ProblemBox problem={live.problem} tone="danger" />
+        <main>
+          <h1>This browser is not paired</h1>
+          <a href="./pair.html">Pair this browser</a>
+        </main>
       </Frame>
     );
   }
-  const { devices, requests, link } = live.value;
-  if (pairing === null || pairing.name === null) {
-    return (
-      <Message title="This browser is not paired">
-        <a href="./pair.html">Pair this browser</a>
-      </Message>
-    );
-  }
+  const shown = { status: link, bridge: pairing.bridge };
   if (stored === undefined) {
     return (
-      <Message title="This request is not here" link={{ status: link, bridge: pairing.bridge }}>
-        <p>
-          It may not have arrived yet, or it is not for you: a request goes to the vault's approvers only, and never to
-          the person who proposed it.
-        </p>
-        <p>
-          <a href="./inbox.html">Go to the inbox</a>
-        </p>
-        <CodeLine code="ERR_REQUEST_UNKNOWN" about={requestId} />
-      </Message>
+      <Frame link={shown}>
+        <main>
+          <h1>This request is not here</h1>
+          <p>
+            It may not have arrived yet, or it is not for you: a transfer goes to the vault's approvers and to auditors
+            only.
+          </p>
+          <p>
+            <a href="./inbox.html">Go to the inbox</a>
+          </p>
+          <CodeLine code="ERR_REQUEST_UNKNOWN" about={requestId} />
+        </main>
+      </Frame>
     );
   }
   return (
-    <Frame link={{ status: link, bridge: pairing.bridge }} wide>
-      {check !== undefined && (
+    <Frame link={shown} wide>
+      {found !== undefined && (
         <RequestView
           stored={stored}
-          checked={check.checked}
-          problem={worstOf(stored.problem, check.problem)}
+          checked={found.checked}
+          problem={worstOf(stored.problem, found.problem)}
           others={requests}
           devices={devices}
+          freezes={freezes?.freezes ?? []}
+          charter={charter}
+          hsm={pairing.hsm}
           me={pairing.name}
+          roles={pairing.roles}
           online={link.state === "online"}
         />
       )}
@@ -107,23 +143,6 @@ function Approval() {
 /** What was wrong when it arrived stays wrong; what is wrong with the request itself weighs more than whose it is. */
 function worstOf(...problems: readonly (Problem | null)[]): Problem | null {
   return problems.find(isAlarming) ?? problems.find((problem) => problem !== null) ?? null;
-}
-
-interface MessageProps {
-  readonly title: string;
-  readonly link?: { readonly status: LinkStatus; readonly bridge: string };
-  readonly children: ComponentChildren;
-}
-
-function Message({ title, link, children }: MessageProps) {
-  return (
-    <Frame {...(link === undefined ? {} : { link })}>
-      <main>
-        <h1>{title}</h1>
-        {children}
-      </main>
-    </Frame>
-  );
 }
 
 mount(<Approval />);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { arrange, bridgeHost, linkSentence } from "./arrange.ts";
-import { NOW, sampleMine, sampleRecord, sampleRequest } from "./sample-request.ts";
+import { NOW, sampleMine, sampleMotion, sampleRecord, sampleRequest } from "./sample-request.ts";
 
 test("what waits for me comes first: refused ones, then the soonest to expire", () => {
   const wrong = { code: "ERR_REQUEST_DIFFERS", message: "It differs." };
@@ -24,6 +24,20 @@ test("what waits for me comes first: refused ones, then the soonest to expire", 
   expect(ids(waiting)).toEqual(["WRONG", "SOON", "LATER"]);
   expect(ids(underWay)).toEqual(["MINE", "APPROVED"]);
   expect(ids(ended)).toEqual(["REJECTED", "SIGNED", "OVER"]);
+});
+
+test("a recovery stands first among those of its list", () => {
+  const recovery = sampleMotion(
+    { verb: "UNFREEZE", change: { vault: null } },
+    { request: "RECOVERY00000000", notBefore: NOW + 60, exp: NOW + 90_000 },
+  );
+  const requests = [sampleRequest(), sampleRequest({ motion: recovery })];
+  const first = (me: string) => {
+    const { waiting, underWay } = arrange(requests, me, NOW);
+    return [waiting[0]?.stored.id, underWay[0]?.stored.id];
+  };
+  expect(first("alice")).toEqual(["RECOVERY00000000", undefined]);
+  expect(first("erin")).toEqual([undefined, "RECOVERY00000000"]);
 });
 
 test("the link in words", () => {

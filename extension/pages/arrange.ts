@@ -1,4 +1,5 @@
 /** The inbox in order, and the link to the bridge in words. Pure. */
+import { isTransfer } from "../../protocol/request.ts";
 import type { LinkStatus, StoredDevice, StoredRequest } from "../store.ts";
 import { isAlarming, type Standing, standingOf } from "./standing.ts";
 
@@ -20,10 +21,16 @@ export function arrange(requests: readonly StoredRequest[], me: string, now: num
   const entries = requests.map((stored) => ({ stored, standing: standingOf(stored, me, now) }));
   const soonest = (a: Entry, b: Entry) => a.stored.payload.exp - b.stored.payload.exp;
   const alarming = ({ stored, standing }: Entry) => Number(isAlarming(stored.problem) && standing.open);
+  // Everybody is to see a recovery coming.
+  const recovery = ({ stored: { payload } }: Entry) => Number(!isTransfer(payload) && payload.notBefore !== null);
   const needsMe = (entry: Entry) => entry.standing.mayApprove || alarming(entry) === 1;
   return {
-    waiting: entries.filter(needsMe).sort((a, b) => alarming(b) - alarming(a) || soonest(a, b)),
-    underWay: entries.filter((entry) => isUnderWay(entry) && !needsMe(entry)).sort(soonest),
+    waiting: entries
+      .filter(needsMe)
+      .sort((a, b) => alarming(b) - alarming(a) || recovery(b) - recovery(a) || soonest(a, b)),
+    underWay: entries
+      .filter((entry) => isUnderWay(entry) && !needsMe(entry))
+      .sort((a, b) => recovery(b) - recovery(a) || soonest(a, b)),
     ended: entries
       .filter((entry) => !isUnderWay(entry) && !needsMe(entry))
       .sort((a, b) => b.stored.arrivedAt - a.stored.arrivedAt),
@@ -45,7 +52,9 @@ export function linkSentence(link: LinkStatus, bridge: string): string {
     case "connecting":
       return `Connecting to ${host}…`;
     case "online":
-      return `Connected to ${host}`;
+      return link.problem?.code === "ERR_AGENT_UNREACHABLE"
+        ? `Connected to ${host}; waiting for the agent`
+        : `Connected to ${host}`;
   }
 }
 
@@ -60,7 +69,7 @@ export function deviceSentence(device: StoredDevice): string {
     case "sent":
       return "Enrolment sent, waiting for the agent";
     case "pending":
-      return "Waiting for your operator to confirm the address";
+      return "Received; it counts once its enrolment is approved";
     case "enrolled":
       return "Enrolled";
     case "refused":

@@ -10,8 +10,9 @@ export function deviceName(device: Pick<StoredDevice, "model" | "label">): strin
 }
 
 /**
- * Those that can be asked here, the best first: whose approval brings the request nearer, then the one used last, then as they stand.
- * `canReach` says of a vendor whether this browser reaches it, `helps` whether its approval counts towards what is missing.
+ * Those of the devices that count which can be asked here, the best first: whose approval brings the request nearer, then the one used
+ * last, then as they stand. `canReach` says of a vendor whether this browser reaches it, `helps` whether its approval counts towards
+ * what is missing.
  */
 export function askable(
   devices: readonly StoredDevice[],
@@ -19,6 +20,6 @@ export function askable(
   helps: (vendor: Vendor) => boolean = () => true,
 ): StoredDevice[] {
   return devices
-    .filter((device) => device.state === "enrolled" && canReach(device.vendor))
+    .filter((device) => canReach(device.vendor))
     .sort((a, b) => Number(helps(b.vendor)) - Number(helps(a.vendor)) || (b.usedAt ?? 0) - (a.usedAt ?? 0));
 }

@@ -1,10 +1,11 @@
 /**
- * What could be wrong with a request, worst first, from the request itself and from what this browser saw before.
+ * What could be wrong with a transfer, worst first, from the request itself and from what this browser saw before.
  * Advice for the reader: nothing here permits or refuses. Pure. It knows no prices and asks nobody.
  */
 import type { Receipt } from "../../protocol/message.ts";
-import type { RequestPayload } from "../../protocol/request.ts";
+import type { TransferRequest } from "../../protocol/request.ts";
 import { momentOf } from "./clock.ts";
+import { compareDecimals, scaled } from "./decimal.ts";
 import { groupAmount, reasonClause } from "./wording.ts";
 
 export interface Concern {
@@ -18,9 +19,9 @@ export interface Appraisal {
   readonly checked: readonly string[];
 }
 
-/** A request that this browser verified. */
+/** A transfer that this browser verified. */
 export interface Seen {
-  readonly payload: RequestPayload;
+  readonly payload: TransferRequest;
   readonly receipt: Receipt | null;
 }
 
@@ -169,7 +170,7 @@ function isSameVault(other: Seen, subject: Seen): boolean {
   );
 }
 
-function isSameAsset(a: RequestPayload, b: RequestPayload): boolean {
+function isSameAsset(a: TransferRequest, b: TransferRequest): boolean {
   return a.token?.contract === b.token?.contract;
 }
 
@@ -177,21 +178,8 @@ function isSigned(seen: Seen): boolean {
   return seen.receipt?.state === "signed";
 }
 
-function feeAmount(payload: RequestPayload): string {
+function feeAmount(payload: TransferRequest): string {
   return payload.effect.maxFee.split(" ", 1)[0] ?? "0";
-}
-
-const SCALE = 36;
-
-/** A decimal as a whole number of 10^-36, exact: amounts have at most 36 decimals. */
-function scaled(decimal: string): bigint {
-  const [whole = "0", fraction = ""] = decimal.split(".");
-  return BigInt(whole + fraction.slice(0, SCALE).padEnd(SCALE, "0"));
-}
-
-function compareDecimals(a: string, b: string): number {
-  const [x, y] = [scaled(a), scaled(b)];
-  return x < y ? -1 : Number(x > y);
 }
 
 function warning(text: string): Concern {

@@ -1,20 +1,24 @@
 /** The one primary button and what the screen says while the device asks. The order of events is confirming.ts's. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { approve, withdraw } from "../actions.ts";
-import type { StoredDevice } from "../store.ts";
+import type { StoredDevice, StoredRequest } from "../store.ts";
 import { deviceName } from "./choosing.ts";
 import { type Confirmation, createConfirmation, type Stage } from "./confirming.ts";
 import { Fours } from "./fours.tsx";
 import { Glyph } from "./glyph.tsx";
+import type { Compared } from "./motion-compare.ts";
 import { watched } from "./passing.ts";
 import { patience } from "./patience.ts";
 import { explain, signOnDevice } from "./sign-on-device.ts";
 import { StopBox } from "./stop.tsx";
 import { useWatch } from "./watching.ts";
-import { groupAmount } from "./wording.ts";
 
 /** A confirmation of one request that lives as long as its page, whatever is drawn meanwhile. */
-export function useConfirmation(requestId: string): { confirmation: Confirmation; stage: Stage } {
+export function useConfirmation(request: Pick<StoredRequest, "id" | "payload">): {
+  confirmation: Confirmation;
+  stage: Stage;
+} {
+  const requestId = request.id;
   const [stage, setStage] = useState<Stage>({ at: "ready" });
   const wrong = useRef(false);
   const confirmation = useMemo(
@@ -35,7 +39,7 @@ export function useConfirmation(requestId: string): { confirmation: Confirmation
       ),
     [requestId],
   );
-  useWatch(stage, confirmation);
+  useWatch(stage, confirmation, request);
   return { confirmation, stage };
 }
 
@@ -47,7 +51,10 @@ async function severalLedgers(wrong: boolean): Promise<boolean> {
 interface Props {
   readonly confirmation: Confirmation;
   readonly stage: Stage;
-  readonly effect: { readonly amount: string; readonly asset: string; readonly to: string };
+  /** What the person compares with the device's screen. */
+  readonly compared: readonly Compared[];
+  /** What has to be done before the device is asked; empty where nothing has. */
+  readonly first: string;
   /** The one that is asked. */
   readonly device: StoredDevice;
   /** This person's others that could be asked instead. */
@@ -55,10 +62,10 @@ interface Props {
   readonly onChoose: (device: StoredDevice) => void;
 }
 
-export function Confirm({ confirmation, stage, effect, device, others, onChoose }: Props) {
+export function Confirm({ confirmation, stage, compared, first, device, others, onChoose }: Props) {
   const button = useRef<HTMLButtonElement>(null);
   if (stage.at === "asking") {
-    return <Asking confirmation={confirmation} effect={effect} vendor={stage.device.vendor} />;
+    return <Asking confirmation={confirmation} compared={compared} vendor={stage.device.vendor} />;
   }
   const overdue = stage.at === "overdue";
   const busy = overdue || stage.at === "connecting" || stage.at === "keeping";
@@ -68,13 +75,13 @@ export function Confirm({ confirmation, stage, effect, device, others, onChoose 
         ref={button}
         type="button"
         class="primary"
-        disabled={busy}
+        disabled={busy || first !== ""}
         onClick={() => void confirmation.start(device.vendor)}
       >
         Confirm on {device.vendor}
       </button>
       <p class="muted" role="status">
-        {busyWords(stage, device)}
+        {first === "" || busy ? busyWords(stage, device) : first}
       </p>
       {overdue && (
         <button type="button" onClick={() => void confirmation.cancel()}>
@@ -131,9 +138,9 @@ const SETTLE = 800;
 
 function Asking({
   confirmation,
-  effect,
+  compared,
   vendor,
-}: Pick<Props, "confirmation" | "effect"> & Pick<StoredDevice, "vendor">) {
+}: Pick<Props, "confirmation" | "compared"> & Pick<StoredDevice, "vendor">) {
   const box = useRef<HTMLDivElement>(null);
   const [settled, setSettled] = useState(false);
   useEffect(() => {
@@ -147,15 +154,11 @@ function Asking({
       <h2 id="asking-title">Your {vendor} asks you now</h2>
       <p role="alert">Read it on the device, and sign only if it shows exactly this:</p>
       <ul class="compare">
-        <li>
-          <span>Amount</span>{" "}
-          <strong>
-            {groupAmount(effect.amount)} {effect.asset}
-          </strong>
-        </li>
-        <li>
-          <span>Destination</span> <Fours text={effect.to} ends />
-        </li>
+        {compared.map(({ name, text, long }) => (
+          <li key={name}>
+            <span>{name}</span> {long ? <Fours text={text} ends /> : <strong>{text}</strong>}
+          </li>
+        ))}
       </ul>
       {vendor === "Trezor" && <p class="muted">Trezor Suite may ask first, in its own window: allow it there.</p>}
       <button type="button" disabled={!settled} onClick={() => void confirmation.cancel()}>

@@ -1,11 +1,11 @@
 /**
- * Pictures of the pages in which the reader's own device shows the statement, amount and destination marked, for comparing by
+ * Pictures of the pages in which the reader's own device shows the statement, what is to be compared marked, for comparing by
  * eye. Where pages are not measured for a model, it says so. The pages are computed in devices/screens.ts.
  */
 import type { Vendor } from "../../protocol/vendor.ts";
 import type { DeviceModel } from "../devices/device.ts";
 import { type Page, screensOf } from "../devices/screens.ts";
-import { type MarkedRange, markLines, type Piece, rangesOf } from "./marking.ts";
+import { type MarkedRange, markLines, type Piece } from "./marking.ts";
 import { modelName } from "./wording.ts";
 
 interface Props {
@@ -14,13 +14,16 @@ interface Props {
   /** Of the Ethereum app or of a Trezor's firmware; null before the device is connected. */
   readonly appVersion: string | null;
   readonly statement: string;
-  readonly words: { readonly amount: string; readonly asset: string; readonly to: string };
+  /** What is marked in it. */
+  readonly ranges: readonly MarkedRange[];
+  /** What the two marks stand for. */
+  readonly legend: { readonly amount: string; readonly address: string };
 }
 
 /** The versions whose pages are measured, of the Ethereum app and of the firmware: what is drawn until a device is connected. */
 const MEASURED_VERSION: Record<Vendor, string> = { Ledger: "1.22.0", Trezor: "1.14.2" };
 
-export function DeviceScreens({ vendor, model, appVersion, statement, words }: Props) {
+export function DeviceScreens({ vendor, model, appVersion, statement, ranges, legend }: Props) {
   const screens = screensOf(model, appVersion ?? MEASURED_VERSION[vendor], statement);
   const name = modelName(model);
   if (screens === null) {
@@ -31,7 +34,6 @@ export function DeviceScreens({ vendor, model, appVersion, statement, words }: P
       </p>
     );
   }
-  const ranges = rangesOf(statement, words);
   const pages = markPages(screens.pages, statement, ranges);
   const first = pages.filter((page) => page.kind !== "more");
   const more = pages.filter((page) => page.kind === "more");
@@ -47,8 +49,8 @@ export function DeviceScreens({ vendor, model, appVersion, statement, words }: P
         </>
       )}
       <p class="legend">
-        <mark class="amount">Amount</mark> and <mark class="address">destination</mark> are marked here only: on the
-        device the text is plain.
+        <mark class="amount">{legend.amount}</mark> and <mark class="address">{legend.address}</mark> are marked here
+        only: on the device the text is plain.
       </p>
       {!screens.exact && (
         <p class="muted">

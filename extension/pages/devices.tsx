@@ -8,12 +8,14 @@ import type { StoredDevice } from "../store.ts";
 import { deviceSentence } from "./arrange.ts";
 import { deviceName } from "./choosing.ts";
 import type { Stop } from "./confirming.ts";
+import { ToPropose } from "./enrolment-sent.tsx";
 import { Icon } from "./icon.tsx";
 import { ProblemBox } from "./problem.tsx";
 import { explain, withConnected } from "./sign-on-device.ts";
 import { StopBox } from "./stop.tsx";
 
-export function Devices({ devices }: { devices: readonly StoredDevice[] }) {
+/** `me`: a member, whose further devices somebody has to propose. */
+export function Devices({ devices, me }: { devices: readonly StoredDevice[]; me: string | null }) {
   return (
     <section aria-labelledby="devices-title">
       <h2 id="devices-title">Your devices</h2>
@@ -26,6 +28,7 @@ export function Devices({ devices }: { devices: readonly StoredDevice[] }) {
               <p role="status">{deviceSentence(device)}</p>
               <p class="muted">{device.vendor} (as stated when enrolled)</p>
               {device.problem !== null && <ProblemBox problem={device.problem} tone="warning" />}
+              {device.state === "pending" && me !== null && <ToPropose me={me} vendor={device.vendor} />}
               <ShowAddress device={device} />
               <Rename device={device} />
             </div>

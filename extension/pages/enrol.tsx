@@ -1,19 +1,21 @@
 /**
  * Enrolling a device: enrol.html, in a tab. The page reads the address from the device but never prints it: the person types two
- * groups of it from the device's own screen, and an operator compares all of it over another channel. protocol/README.md, "Devices".
+ * groups of it from the device's own screen, and others compare all of it over another channel before they approve its ENROLL.
+ * protocol/README.md, "Devices".
  */
 import { useState } from "preact/hooks";
+import { Fault } from "../../protocol/error.ts";
 import type { Vendor } from "../../protocol/vendor.ts";
-import { enrol, loadDevices, loadLink, loadPairing } from "../actions.ts";
+import { enrol, loadDevices, loadLink, loadPairing, pairingWords } from "../actions.ts";
 import type { DeviceModel } from "../devices/device.ts";
-import type { LinkStatus, Pairing, StoredDevice } from "../store.ts";
+import type { StoredDevice } from "../store.ts";
 import { AddressQuestion } from "./address-question.tsx";
 import type { Stop } from "./confirming.ts";
 import { Devices, explainAddress } from "./devices.tsx";
 import { EnrolmentSent } from "./enrolment-sent.tsx";
 import { Frame, mount } from "./frame.tsx";
 import { useLive } from "./live.ts";
-import { ProblemBox } from "./problem.tsx";
+import { Loaded } from "./loaded.tsx";
 import { explain, withConnected } from "./sign-on-device.ts";
 import { StopBox } from "./stop.tsx";
 import { firstVendor, VendorChoice } from "./vendor-choice.tsx";
@@ -36,23 +38,17 @@ type Stage =
   | ({ readonly at: "sending" } & Found)
   | ({ readonly at: "sent" } & Found);
 
-async function loadAll(): Promise<{ pairing: Pairing | null; devices: StoredDevice[]; link: LinkStatus }> {
-  const [pairing, devices, link] = await Promise.all([loadPairing(), loadDevices(), loadLink()]);
-  return { pairing, devices, link };
+async function loadAll() {
+  const [pairing, devices, link, words] = await Promise.all([loadPairing(), loadDevices(), loadLink(), pairingWords()]);
+  return { pairing, devices, link, words };
 }
 
 function EnrolPage() {
-  const live = useLive(loadAll);
-  if (live.is === "loading") return <Frame>{null}</Frame>;
-  if (live.is === "broken") {
-    return (
-      <Frame>
-        <ProblemBox problem={live.problem} tone="danger" />
-      </Frame>
-    );
-  }
-  const { pairing, devices, link } = live.value;
-  if (pairing?.state !== "paired") {
+  return <Loaded live={useLive(loadAll)}>{(stored) => <Page {...stored} />}</Loaded>;
+}
+
+function Page({ pairing, devices, link, words }: Awaited<ReturnType<typeof loadAll>>) {
+  if (pairing?.state !== "paired" || pairing.name === null) {
     return (
       <Frame>
         <main>
@@ -63,18 +59,26 @@ function EnrolPage() {
       </Frame>
     );
   }
+  const isMember = pairing.standing === "member";
   return (
     <Frame link={{ status: link, bridge: pairing.bridge }}>
       <main>
         <h1>Enrol a device</h1>
-        <Enrol devices={devices} />
-        {devices.length > 0 && <Devices devices={devices} />}
+        <Enrol devices={devices} isMember={isMember} words={words} />
+        {devices.length > 0 && <Devices devices={devices} me={isMember ? pairing.name : null} />}
       </main>
     </Frame>
   );
 }
 
-function Enrol({ devices }: { devices: readonly StoredDevice[] }) {
+interface EnrolProps {
+  readonly devices: readonly StoredDevice[];
+  readonly isMember: boolean;
+  /** Of a pairing that waits for them. */
+  readonly words: string | null;
+}
+
+function Enrol({ devices, isMember, words }: EnrolProps) {
   const [vendor, setVendor] = useState<Vendor>(firstVendor);
   const [stage, setStage] = useState<Stage>({ at: "start" });
   const [stop, setStop] = useState<Stop | null>(null);
@@ -87,7 +91,13 @@ function Enrol({ devices }: { devices: readonly StoredDevice[] }) {
         const address = await device.address(PATH, { show: false });
         const showing = { at: "showing" as const, address, vendor, model: device.model };
         setStage({ ...showing, asked: true });
-        await device.address(PATH, { show: true });
+        const shown = await device.address(PATH, { show: true });
+        // Two answers of one device are one: else something on this computer lies between.
+        if (shown !== address)
+          throw new Fault(
+            "ERR_APPROVAL_DEVICE",
+            "The device showed another address than it gave before. Stop, and tell your operator.",
+          );
         setStage((now) => (now.at === "showing" ? { ...showing, asked: false } : now));
       });
     } catch (error) {
@@ -109,6 +119,10 @@ function Enrol({ devices }: { devices: readonly StoredDevice[] }) {
     }
   };
 
+  // A pairing brings one device: a page that is opened again shows how far it is.
+  const under = isMember ? undefined : devices.find(({ state }) => state === "sent" || state === "pending");
+  if (under !== undefined && stage.at !== "sending")
+    return <EnrolmentSent vendor={under.vendor} sending={false} device={under} words={words} />;
   return (
     <>
       {stop !== null && <StopBox stop={stop} />}
@@ -151,6 +165,7 @@ function Enrol({ devices }: { devices: readonly StoredDevice[] }) {
           vendor={stage.vendor}
           sending={stage.at === "sending"}
           device={devices.find((one) => one.address === stage.address)}
+          words={words}
           onAnother={() => setStage({ at: "start" })}
         />
       )}

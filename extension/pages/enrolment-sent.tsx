@@ -1,22 +1,37 @@
-/** After the person's own comparison: what the operator does now, and then that the device counts, or why it does not. */
+/** After the person's own comparison: six words for a new browser, or who has to propose a further device; and how it ended. */
 import type { Vendor } from "../../protocol/vendor.ts";
 import type { StoredDevice } from "../store.ts";
+import { Words } from "./words.tsx";
 
 interface Props {
   readonly vendor: Vendor;
   readonly sending: boolean;
   /** As the store has it now; undefined before it is written. */
   readonly device: StoredDevice | undefined;
-  readonly onAnother: () => void;
+  /** Of a pairing that waits for them; null for a member's further device. */
+  readonly words: string | null;
+  readonly onAnother?: () => void;
 }
 
-export function EnrolmentSent({ vendor, sending, device, onAnother }: Props) {
+export function EnrolmentSent({ vendor, sending, device, words, onAnother }: Props) {
+  const state = device?.state ?? "sent";
+  if (state === "pending" && words !== null) {
+    return (
+      <section aria-labelledby="words-title">
+        <h2 id="words-title">Enrolment sent: read these six words aloud</h2>
+        <Words words={words} />
+        <p>
+          <a href="./pair.html">See where it stands</a>
+        </p>
+      </section>
+    );
+  }
   return (
     <>
-      <div class={device?.state === "refused" ? "box warning" : "box note"} role="status">
-        <Words vendor={vendor} sending={sending} state={device?.state ?? "sent"} />
+      <div class={state === "refused" ? "box warning" : "box note"} role="status">
+        <Outcome vendor={vendor} sending={sending} state={state} />
       </div>
-      {!sending && (
+      {!sending && onAnother !== undefined && (
         <button type="button" onClick={onAnother}>
           Enrol another device
         </button>
@@ -25,24 +40,42 @@ export function EnrolmentSent({ vendor, sending, device, onAnother }: Props) {
   );
 }
 
-function Words({ vendor, sending, state }: { vendor: Vendor; sending: boolean; state: StoredDevice["state"] }) {
+/** What makes a member's further device count. */
+export function ToPropose({ me, vendor }: { me: string; vendor: Vendor }) {
+  return (
+    <p>
+      Ask somebody who may propose to propose it:{" "}
+      <code>opencustody members enroll {me} --device ADDRESS --key FILE</code>. The admins then compare the whole
+      address with you: read it from your {vendor}'s screen. The device counts once they have approved it.
+    </p>
+  );
+}
+
+interface OutcomeProps extends Pick<Props, "vendor" | "sending"> {
+  readonly state: StoredDevice["state"];
+}
+
+function Outcome({ vendor, sending, state }: OutcomeProps) {
   switch (state) {
     case "sent":
-    case "pending":
       return (
         <>
           <h2>{sending ? "Sending the enrolment…" : "Enrolment sent"}</h2>
-          <p>
-            Your operator now compares the whole address with you over another channel, for example by telephone: read
-            it from your {vendor}'s screen. The device counts after that.
-          </p>
+          <p>It is kept in this browser until the agent has it. This page goes on by itself.</p>
+        </>
+      );
+    case "pending":
+      return (
+        <>
+          <h2>Enrolment sent</h2>
+          <p>What has to be done now stands below, with the device. This page goes on by itself.</p>
         </>
       );
     case "enrolled":
       return (
         <>
           <h2>Your {vendor} counts now</h2>
-          <p>Your operator has confirmed its address. Requests can be approved on it from this moment.</p>
+          <p>Its enrolment is approved. Requests can be approved on it from this moment.</p>
         </>
       );
     case "refused":

@@ -1,11 +1,12 @@
 /**
- * "My device is not found": help.html?device=Ledger or Trezor. It finds the cause step by step, and never has a device ask anything. A
+ * "My device is not found": help.html?device=Ledger or Trezor; and further topics below. It finds the cause step by step, and never has a device ask anything. A
  * Ledger is looked at again when it is plugged in; a Trezor is asked for through Suite on a click only, since Suite may raise its window.
  */
 import { useEffect, useState } from "preact/hooks";
 import type { Vendor } from "../../protocol/vendor.ts";
 import type { Step } from "./finding.ts";
 import { Frame, mount } from "./frame.tsx";
+import { HelpTopics } from "./help-topics.tsx";
 import { Icon } from "./icon.tsx";
 import { type Findings, findLedger, findTrezor } from "./seeking.ts";
 import { firstVendor, VendorChoice } from "./vendor-choice.tsx";
@@ -65,6 +66,7 @@ function HelpPage() {
         <p class="muted" role="status">
           {busy ? "Looking…" : ""}
         </p>
+        <HelpTopics />
       </main>
     </Frame>
   );

@@ -1,54 +1,58 @@
-/** The inbox, as popup and as tab: requests in sentences, those that wait for this person first. Everything opens in a tab. */
-import { dismissNotices, loadDevices, loadLink, loadNotices, loadPairing, loadRequests } from "../actions.ts";
-import type { LinkStatus, Notice, Pairing, StoredDevice, StoredRequest } from "../store.ts";
-import { arrange, type Entry } from "./arrange.ts";
-import { timeLeft } from "./clock.ts";
-import { Fours } from "./fours.tsx";
+/**
+ * The inbox, as popup and as tab: what is frozen, requests in sentences, those that wait for this person first, and the stop.
+ * Everything opens in a tab.
+ */
+import { isTransfer } from "../../protocol/request.ts";
+import {
+  dismissNotices,
+  loadCharter,
+  loadDevices,
+  loadFreezes,
+  loadLink,
+  loadNotices,
+  loadPairing,
+  loadRequests,
+  loadStops,
+} from "../actions.ts";
+import type { Notice } from "../store.ts";
+import { arrange } from "./arrange.ts";
 import { Frame, mount } from "./frame.tsx";
-import { Icon } from "./icon.tsx";
+import { FreezeControl, FrozenBanner, NotReceived } from "./freeze.tsx";
+import { RequestList } from "./inbox-list.tsx";
 import { useLive, useNow } from "./live.ts";
-import { CodeLine, ProblemBox } from "./problem.tsx";
-import { isAlarming } from "./standing.ts";
-import { groupAmount, stateLabel } from "./wording.ts";
+import { Loaded } from "./loaded.tsx";
+import { CodeLine } from "./problem.tsx";
 
-interface Stored {
-  readonly pairing: Pairing | null;
-  readonly devices: StoredDevice[];
-  readonly requests: StoredRequest[];
-  readonly notices: Notice[];
-  readonly link: LinkStatus;
-}
-
-async function loadAll(): Promise<Stored> {
-  const [pairing, devices, requests, notices, link] = await Promise.all([
+async function loadAll() {
+  const [pairing, devices, requests, notices, link, charter, freezes, stops] = await Promise.all([
     loadPairing(),
     loadDevices(),
     loadRequests(),
     loadNotices(),
     loadLink(),
+    loadCharter(),
+    loadFreezes(),
+    loadStops(),
   ]);
-  return { pairing, devices, requests, notices, link };
+  return { pairing, devices, requests, notices, link, charter, freezes: freezes?.freezes ?? [], stops };
 }
 
+type Stored = Awaited<ReturnType<typeof loadAll>>;
+
 function InboxPage() {
-  const live = useLive(loadAll);
-  if (live.is === "loading") return <Frame>{null}</Frame>;
-  if (live.is === "broken") {
-    return (
-      <Frame>
-        <ProblemBox problem={live.problem} tone="danger" />
-      </Frame>
-    );
-  }
-  const { pairing, link } = live.value;
+  return <Loaded live={useLive(loadAll)}>{(stored) => <Page {...stored} />}</Loaded>;
+}
+
+function Page(props: Stored) {
+  const { pairing, link } = props;
   if (pairing?.state !== "paired" || pairing.name === null) {
     return (
       <Frame>
         <main class="first">
           <h1>{pairing === null ? "Welcome" : "Pairing is not finished"}</h1>
           <p>
-            To approve your HSM's requests on your own Ledger or Trezor, pair this browser with the invite from your
-            operator.
+            To approve your HSM's requests on your own Ledger or Trezor, pair this browser with the invite that you were
+            given.
           </p>
           <a class="button primary" href="./pair.html" target="_blank" rel="noopener">
             {pairing === null ? "Pair this browser" : "Go on pairing"}
@@ -60,19 +64,49 @@ function InboxPage() {
   }
   return (
     <Frame link={{ status: link, bridge: pairing.bridge }}>
-      <Inbox {...live.value} me={pairing.name} />
+      <Inbox {...props} me={pairing.name} roles={pairing.roles} isMember={pairing.standing === "member"} />
     </Frame>
   );
 }
 
-function Inbox({ devices, requests, notices, me }: Stored & { me: string }) {
+interface InboxProps extends Stored {
+  readonly me: string;
+  readonly roles: readonly string[];
+  readonly isMember: boolean;
+}
+
+function Inbox({ devices, requests, notices, charter, freezes, stops, me, roles, isMember }: InboxProps) {
   const now = useNow();
   const { waiting, underWay, ended } = arrange(requests, me, now);
-  const enrolled = devices.some((device) => device.state === "enrolled");
+  const decides = roles.includes("approver") || roles.includes("admin");
+  const lists = [
+    { title: "", entries: waiting },
+    { title: "Under way", entries: underWay },
+    { title: "Ended", entries: ended },
+  ];
+  const recoveries = [...waiting, ...underWay].filter(
+    ({ stored: { payload } }) => !isTransfer(payload) && payload.notBefore !== null,
+  );
   return (
     <main>
       <h1>{headline(waiting.length)}</h1>
-      {!enrolled && (
+      <NotReceived stops={stops} freezes={freezes} contact={charter?.policy.contact ?? null} now={now} />
+      <FrozenBanner freezes={freezes} />
+      {recoveries.length > 0 && (
+        <p class="box danger" role="status">
+          <strong>A recovery is under way.</strong> If you did not expect it, call now:{" "}
+          {charter?.policy.contact ?? "your operator"}
+        </p>
+      )}
+      {!isMember && (
+        <p class="box note">
+          You are not a member yet.{" "}
+          <a href="./pair.html" target="_blank" rel="noopener">
+            See where it stands
+          </a>
+        </p>
+      )}
+      {isMember && decides && !devices.some(({ state }) => state === "enrolled") && (
         <p class="box note">
           {devices.length === 0 ? "You have no device yet. " : "Your device is not enrolled yet. "}
           <a href="./enrol.html" target="_blank" rel="noopener">
@@ -80,81 +114,49 @@ function Inbox({ devices, requests, notices, me }: Stored & { me: string }) {
           </a>
         </p>
       )}
+      {isMember && !decides && <p class="muted">You see everything and decide nothing: {roles.join(", ")}.</p>}
       {notices.length > 0 && <Notices notices={notices} />}
-      {waiting.length > 0 && <List entries={waiting} now={now} />}
-      {underWay.length > 0 && (
-        <section aria-labelledby="under-way">
-          <h2 id="under-way">Under way</h2>
-          <List entries={underWay} now={now} />
-        </section>
-      )}
-      {ended.length > 0 && (
-        <section aria-labelledby="ended">
-          <h2 id="ended">Ended</h2>
-          <List entries={ended} now={now} />
-        </section>
-      )}
+      {lists.map(({ title, entries }) => (
+        <RequestList key={title} title={title} entries={entries} inForce={charter} now={now} />
+      ))}
       {requests.length === 0 && <p class="muted">Requests arrive here by themselves. You can close this window.</p>}
-      <footer>
-        Signed in as {me}.{" "}
-        <a href="./enrol.html" target="_blank" rel="noopener">
-          Devices
-        </a>{" "}
-        <a href="./pair.html" target="_blank" rel="noopener">
-          Pairing
-        </a>{" "}
-        <a href="./help.html" target="_blank" rel="noopener">
-          My device is not found
-        </a>
-      </footer>
+      {isMember && decides && charter !== null && (
+        <FreezeControl
+          vaults={charter.policy.vaults.map(({ name }) => name)}
+          freezes={freezes}
+          stops={stops}
+          contact={charter.policy.contact}
+          now={now}
+        />
+      )}
+      <Footer me={me} />
     </main>
+  );
+}
+
+const PAGES = [
+  ["people", "People and policy"],
+  ["enrol", "Devices"],
+  ["pair", "Pairing"],
+  ["help", "Help"],
+] as const;
+
+function Footer({ me }: { me: string }) {
+  return (
+    <footer>
+      Signed in as {me}.{" "}
+      {PAGES.map(([page, title]) => (
+        <a key={page} href={`./${page}.html`} target="_blank" rel="noopener">
+          {title}
+        </a>
+      ))}
+    </footer>
   );
 }
 
 function headline(waiting: number): string {
   if (waiting === 0) return "Nothing waits for you";
   return waiting === 1 ? "1 request waits for you" : `${waiting} requests wait for you`;
-}
-
-function List({ entries, now }: { entries: readonly Entry[]; now: number }) {
-  return (
-    <ul class="requests">
-      {entries.map((entry) => (
-        <Row key={entry.stored.id} entry={entry} now={now} />
-      ))}
-    </ul>
-  );
-}
-
-function Row({ entry: { stored, standing }, now }: { entry: Entry; now: number }) {
-  const { effect, vault, exp, quorum } = stored.payload;
-  const alarming = isAlarming(stored.problem);
-  return (
-    <li class={alarming ? "alarming" : standing.state}>
-      <a href={`./approval.html?request=${stored.id}`} target="_blank" rel="noopener">
-        <span class="what">
-          Send{" "}
-          <strong>
-            {groupAmount(effect.amount)} {effect.asset}
-          </strong>{" "}
-          to <Fours text={effect.to} ends /> from {vault.name}
-        </span>
-        <span class="where">
-          {alarming ? (
-            <>
-              <Icon name="stop" /> Do not sign
-            </>
-          ) : (
-            <>
-              {stateLabel(standing.state)}
-              {standing.open && ` · ${standing.approvals.length} of ${quorum.threshold} · ${timeLeft(exp, now)}`}
-              {standing.did !== "nothing" && ` · you ${standing.did}`}
-            </>
-          )}
-        </span>
-      </a>
-    </li>
-  );
 }
 
 function Notices({ notices }: { notices: readonly Notice[] }) {

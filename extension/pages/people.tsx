@@ -1,64 +1,172 @@
-/** Who has approved, who is needed, and how long it stays open. */
-import { timeAnnouncement, timeLeft, timeOfDay } from "./clock.ts";
-import { stillNeededWords } from "./demands.ts";
-import { Icon } from "./icon.tsx";
-import type { Standing } from "./standing.ts";
+/**
+ * Everybody, and the policy in force, as the acts that this browser has verified give them: people.html. What it says of signatures is
+ * what this browser has seen in the agent's receipts. It changes nothing. Design, section 5.
+ */
+import type { Charter } from "../../protocol/charter.ts";
+import { keyName, referencesOf } from "../../protocol/governance.ts";
+import type { Member } from "../../protocol/people.ts";
+import { fingerprint, thumbprint } from "../../protocol/primitive.ts";
+import { loadCharter, loadDevices, loadLink, loadPairing, loadRequests } from "../actions.ts";
+import type { StoredDevice, StoredRequest } from "../store.ts";
+import { deviceSentence } from "./arrange.ts";
+import { deviceName } from "./choosing.ts";
+import { Drills } from "./drills.tsx";
+import { Fact, When } from "./fact.tsx";
+import { Fours } from "./fours.tsx";
+import { Frame, mount } from "./frame.tsx";
+import { lastSigned } from "./last-signed.ts";
+import { useLive } from "./live.ts";
+import { Loaded } from "./loaded.tsx";
+import { PolicyWhole } from "./policy-whole.tsx";
+import { listWords, statedDevice } from "./wording.ts";
 
-export function People({ standing, threshold, me }: { standing: Standing; threshold: number; me: string }) {
-  const named = (person: string) => (person === me ? `${person} (you)` : person);
+async function loadAll() {
+  const [pairing, devices, requests, link, charter] = await Promise.all([
+    loadPairing(),
+    loadDevices(),
+    loadRequests(),
+    loadLink(),
+    loadCharter(),
+  ]);
+  return { pairing, devices, requests, link, charter };
+}
+
+type Stored = Awaited<ReturnType<typeof loadAll>>;
+
+function PeoplePage() {
+  return <Loaded live={useLive(loadAll)}>{(stored) => <Page {...stored} />}</Loaded>;
+}
+
+function Page({ pairing, devices, requests, link, charter }: Stored) {
+  if (pairing?.state !== "paired" || pairing.name === null) {
+    return (
+      <Frame>
+        <main>
+          <h1>Pair this browser first</h1>
+          <a href="./pair.html">Pair this browser</a>
+        </main>
+      </Frame>
+    );
+  }
   return (
-    <section class="people" aria-labelledby="people-title">
-      <h2 id="people-title">
-        {standing.approvals.length} of {threshold} approvals
-      </h2>
-      <ul>
-        {standing.approvals.map((record) => (
-          <li key={record.person} class="given">
-            <Icon name="check" />
-            <span>
-              {named(record.person)} approved{record.vendor === null ? "" : ` on a ${record.vendor}`} at{" "}
-              {timeOfDay(record.at)}
-            </span>
-          </li>
-        ))}
-        {standing.withdrawn.map((person) => (
-          <li key={person}>
-            <Icon name="note" />
-            <span>{named(person)} withdrew</span>
-          </li>
-        ))}
-        {standing.open &&
-          standing.waitingFor.map((person) => (
-            <li key={person}>
-              <Icon name="ring" />
-              <span>
-                {named(person)}{" "}
-                {person === me && standing.did === "approved" ? "approved; not received yet" : "has not approved"}
-              </span>
-            </li>
-          ))}
-      </ul>
-      {standing.open && standing.stillNeededOn.length > 0 && (
-        <p class="kinds">
-          {stillNeededWords(standing.stillNeededOn)}{" "}
-          <span class="muted">The kind is what was stated at enrolment.</span>
+    <Frame link={{ status: link, bridge: pairing.bridge }}>
+      <main>
+        <h1>People and policy</h1>
+        <p>
+          You are {pairing.name}, {listWords(pairing.roles)}
+          {pairing.standing === "member" ? "." : ": not a member yet. "}
+          {pairing.standing !== "member" && <a href="./pair.html">See where it stands</a>}
         </p>
-      )}
+        <Waiting devices={devices} />
+        {charter === null ? (
+          <p class="box note">
+            Nothing is founded yet, or this browser has not seen the record of it. It is asked for by itself.
+          </p>
+        ) : (
+          <InForce charter={charter} requests={requests} me={pairing.name} />
+        )}
+      </main>
+    </Frame>
+  );
+}
+
+/** This person's devices that do not count yet. */
+function Waiting({ devices }: { devices: readonly StoredDevice[] }) {
+  const waiting = devices.filter(({ state }) => state !== "enrolled");
+  if (waiting.length === 0) return null;
+  return (
+    <ul class="plain">
+      {waiting.map((device) => (
+        <li key={device.address}>
+          Your {deviceName(device)}: {deviceSentence(device)}. <a href="./enrol.html">See where it stands</a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface InForceProps {
+  readonly charter: Charter;
+  readonly requests: readonly StoredRequest[];
+  readonly me: string;
+}
+
+function InForce({ charter, requests, me }: InForceProps) {
+  const { people, policy, hsm } = charter;
+  const { digest } = referencesOf(charter).policy;
+  return (
+    <>
+      <section class="facts" aria-labelledby="everybody">
+        <h2 id="everybody">Everybody</h2>
+        {people.members.map((member) => (
+          <Person key={member.name} member={member} requests={requests} me={me} />
+        ))}
+        <p class="muted">When a device last signed is what this browser has seen; another may know more.</p>
+      </section>
+      <Drills requests={requests} people={people} />
+      <section class="facts" aria-labelledby="policy">
+        <h2 id="policy">Policy {policy.n}</h2>
+        <dl>
+          <Fact name="Digest">
+            <Fours text={digest} />
+            <span class="hint">
+              Compare it with <code>opencustody policy show</code>; devices show its first 32 digits.
+            </span>
+          </Fact>
+          <Fact name="Call">{policy.contact}</Fact>
+          <Fact name="Bridge">{policy.bridge}</Fact>
+          <Fact name="HSM fingerprint">
+            <Fours text={fingerprint(thumbprint(hsm))} />
+          </Fact>
+        </dl>
+      </section>
+      <PolicyWhole policy={policy} people={people} />
+    </>
+  );
+}
+
+function Person({ member, requests, me }: { member: Member; requests: readonly StoredRequest[]; me: string }) {
+  const { name, roles, devices, extensions, files } = member;
+  const keys = [
+    ...extensions.map((key) => ({ kind: "Browser", name: keyName(thumbprint(key)) })),
+    ...files.map((key) => ({ kind: "Key file", name: keyName(thumbprint(key)) })),
+  ];
+  return (
+    <section class="person" aria-labelledby={`person-${name}`}>
+      <h3 id={`person-${name}`}>{name === me ? `${name} (you)` : name}</h3>
+      <dl>
+        <Fact name="Roles">{listWords(roles)}</Fact>
+        {devices.map((device) => (
+          <Fact key={device.address} name={statedDevice(device)}>
+            <Fours text={device.address} ends />
+            <LastSigned requests={requests} address={device.address} />
+          </Fact>
+        ))}
+        {keys.map((key) => (
+          <Fact key={key.name} name={key.kind}>
+            <Fours text={key.name} />
+          </Fact>
+        ))}
+      </dl>
     </section>
   );
 }
 
-/** The time left. It ticks quietly; a screen reader hears only the announcements. */
-export function Countdown({ expires, now }: { expires: number; now: number }) {
-  const soon = expires - now <= 600;
+const WHAT = { drill: "a drill", transfer: "a transfer", change: "a change of people or policy" } as const;
+
+function LastSigned({ requests, address }: { requests: readonly StoredRequest[]; address: string }) {
+  const last = lastSigned(requests, address);
   return (
-    <p class={soon ? "countdown soon" : "countdown"}>
-      <span role="timer" aria-live="off">
-        {timeLeft(expires, now)}
-      </span>
-      <span class="unseen" aria-live="polite">
-        {timeAnnouncement(expires, now)}
-      </span>
-    </p>
+    <span class="hint">
+      {last === undefined ? (
+        "Not seen to sign yet"
+      ) : (
+        <>
+          Last signed {WHAT[last.what]}: <When seconds={last.at} />
+        </>
+      )}
+    </span>
   );
 }
+
+mount(<PeoplePage />);

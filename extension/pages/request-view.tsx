@@ -1,29 +1,30 @@
 /** One request as its reader sees it, from the large sentence to the small print. Given all it shows; loads nothing. */
 import { hexToBytes } from "@noble/hashes/utils.js";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
+import type { Charter } from "../../protocol/charter.ts";
 import { addressOfPublicKey } from "../../protocol/device-signature.ts";
+import { isTransfer, type TransferRequest } from "../../protocol/request.ts";
 import type { Checked } from "../check.ts";
-import { canReach } from "../devices/support.ts";
 import type { Problem, StoredDevice, StoredRequest } from "../store.ts";
-import { askable, deviceName } from "./choosing.ts";
-import { appraise } from "./concern.ts";
-import { Confirm, Stopped, useConfirmation, Withdrawn } from "./confirm.tsx";
-import type { Prompted, Stage } from "./confirming.ts";
-import { betterKindWords, helps, wrongKindWords } from "./demands.ts";
-import { DeviceScreens } from "./device-screens.tsx";
+import { appraise, type Seen } from "./concern.ts";
+import { useConfirmation } from "./confirm.tsx";
+import type { Stage } from "./confirming.ts";
+import { Decide } from "./decide.tsx";
 import { Facts } from "./facts.tsx";
 import { Fours } from "./fours.tsx";
+import { FrozenBanner } from "./freeze.tsx";
+import type { Freeze } from "./freeze-words.ts";
 import { Icon } from "./icon.tsx";
 import { useNow } from "./live.ts";
-import { NoLedger } from "./no-ledger.tsx";
-import { Countdown, People } from "./people.tsx";
+import { MotionFacts, MotionLead } from "./motion-view.tsx";
+import { titleOf } from "./motion-words.ts";
 import { CodeLine, ProblemBox } from "./problem.tsx";
 import { Reject } from "./reject.tsx";
-import { isAlarming, type Standing, standingOf } from "./standing.ts";
+import { contradicts, isAlarming, type Standing, standingOf } from "./standing.ts";
 import { Steps } from "./steps.tsx";
-import { approvalSteps, deliverySteps } from "./timeline.ts";
+import { deliverySteps } from "./timeline.ts";
 import { Warnings } from "./warnings.tsx";
-import { groupAmount, modelName, sentenceOf, stateLabel } from "./wording.ts";
+import { groupAmount, stateLabel } from "./wording.ts";
 
 interface Props {
   readonly stored: StoredRequest;
@@ -31,168 +32,95 @@ interface Props {
   readonly problem: Problem | null;
   readonly others: readonly StoredRequest[];
   readonly devices: readonly StoredDevice[];
+  readonly freezes: readonly Freeze[];
+  /** What is in force; null before the founding. */
+  readonly charter: Charter | null;
+  /** Thumbprint of the pinned HSM identity. */
+  readonly hsm: string;
   readonly me: string;
+  readonly roles: readonly string[];
   readonly online: boolean;
 }
 
 export function RequestView(props: Props) {
-  const { stored, checked, problem, me } = props;
+  const { stored, checked, problem, me, charter } = props;
   const now = useNow();
   const payload = checked?.payload ?? stored.payload;
-  const standing = standingOf(stored, me, now);
-  const vaultAddress = addressOfPublicKey(hexToBytes(payload.vault.publicKey));
+  const standing = standingOf(stored, me, now, props.roles);
   useEffect(() => {
-    document.title = `${stateLabel(standing.state)}: ${sentenceOf(payload)}`;
-  }, [standing.state, payload]);
+    document.title = `${stateLabel(standing.state, payload.verb)}: ${titleOf(payload, charter)}`;
+  }, [standing.state, payload, charter]);
 
   // Up here, so that a prompt under way is not forgotten when the request turns out to be wrong.
-  const asked = useConfirmation(stored.id);
+  const asked = useConfirmation(stored);
 
-  if (isAlarming(problem))
-    return <Alarm {...props} problem={problem} standing={standing} vaultAddress={vaultAddress} stage={asked.stage} />;
-  const appraisal = appraise({ payload, receipt: stored.receipt }, vaultAddress, historyOf(props.others), now, me);
+  if (isAlarming(problem) || contradicts(problem, payload, charter))
+    return <Alarm {...props} problem={problem} standing={standing} stage={asked.stage} />;
   return (
     <main class="request">
       <div class="lead">
-        <Sentence payload={payload} />
+        {isTransfer(payload) ? (
+          <TransferLead {...props} payload={payload} open={standing.open} now={now} />
+        ) : (
+          <MotionLead
+            {...props}
+            payload={payload}
+            inForce={checked?.kind === "motion" ? checked.before : charter}
+            contact={charter?.policy.contact ?? null}
+            byNextIdentity={stored.byNextIdentity}
+          />
+        )}
         {stored.notice !== null && <ProblemBox problem={stored.notice} tone="warning" about={stored.id} />}
-        {standing.open && <Warnings appraisal={appraisal} />}
       </div>
       <Decide {...props} {...asked} standing={standing} now={now} />
-      <Facts
-        payload={payload}
-        vaultAddress={vaultAddress}
-        digest={checked?.digest ?? stored.digest}
-        statement={checked?.statement ?? null}
-      />
+      <Details stored={stored} checked={checked} />
     </main>
   );
 }
 
-function Sentence({ payload }: { payload: StoredRequest["payload"] }) {
+/** The sentence, and what could be wrong with it. */
+function TransferLead(props: Props & { payload: TransferRequest; open: boolean; now: number }) {
+  const { payload, stored, others, freezes, open, now, me } = props;
   const { amount, asset, to } = payload.effect;
+  const stopped = freezes.filter(({ vault }) => vault === null || vault === payload.vault.name);
   return (
-    <h1 class="sentence">
-      Send{" "}
-      <strong>
-        {groupAmount(amount)} {asset}
-      </strong>{" "}
-      to <Fours text={to} ends /> from <strong>{payload.vault.name}</strong>
-    </h1>
-  );
-}
-
-function Decide({
-  stored,
-  checked,
-  problem,
-  devices,
-  me,
-  online,
-  standing,
-  now,
-  confirmation,
-  stage,
-}: Props & ReturnType<typeof useConfirmation> & { standing: Standing; now: number }) {
-  const [chosen, setChosen] = useState<string | null>(null);
-  const enrolled = devices.filter((one) => one.state === "enrolled");
-  const { quorum } = stored.payload;
-  const used = standing.approvals.map(({ vendor }) => vendor);
-  const reachable = askable(
-    devices,
-    (vendor) => canReach(vendor),
-    (vendor) => helps(quorum, used, vendor),
-  );
-  const reached = reachable.find(({ address }) => address === chosen) ?? reachable[0];
-  const device = reached ?? enrolled[0];
-  const others = reachable.filter((other) => other !== reached);
-  const [first] = others;
-  const better = first === undefined ? undefined : { vendor: first.vendor, name: deviceName(first) };
-  const wrongKind =
-    wrongKindWords(
-      quorum,
-      used,
-      enrolled.map((one) => one.vendor),
-      standing.waitingFor.filter((person) => person !== me),
-    ) || (reached === undefined ? "" : betterKindWords(quorum, used, reached.vendor, better));
-  const steps = [...approvalSteps(stored, standing, online, now), ...deliverySteps(stored, online, now)];
-  const prompted = stage.at === "asking" || stage.at === "overdue" ? stage.device : null;
-  const vendor = prompted?.vendor ?? device?.vendor;
-  const model = prompted?.model ?? device?.model;
-  const mayConfirm = standing.mayApprove && checked !== null;
-  return (
-    <div class="decide">
-      <section class="standing" aria-labelledby="standing-title">
-        <div class="state-line">
-          <h2 id="standing-title" class={`state ${standing.state}`}>
-            {stateLabel(standing.state)}
-          </h2>
-          {standing.open && <Countdown expires={stored.payload.exp} now={now} />}
-        </div>
-        <p class="state-sentence" role="status">
-          {standing.sentence}
-        </p>
-        {problem !== null && standing.open && <ProblemBox problem={problem} tone="warning" about={stored.id} />}
-        {standing.refusal !== null && <ProblemBox problem={standing.refusal} tone="warning" about={stored.id} />}
-        <Withdrawn stage={stage} />
-        {standing.did === "nothing" && <Stopped stage={stage} />}
-        {prompted !== null && !mayConfirm && (
-          <p class="box warning" role="alert">
-            This ended while your {prompted.vendor} was asking. Reject it on the device: a signature would not count any
-            more.
-          </p>
-        )}
-        {standing.did === "withdrew" && standing.open && (
-          <p class="state-sentence">
-            You cancelled while your device was asking: you cannot approve this request any more.
-          </p>
-        )}
-        <Steps steps={steps} />
-        <div class="buttons">
-          {mayConfirm && device === undefined && (
-            <p class="box note">
-              You have no enrolled device yet. <a href="./enrol.html">Enrol your device</a>, then come back: the request
-              stays here.
-            </p>
+    <>
+      <h1 class="sentence">
+        Send{" "}
+        <strong>
+          {groupAmount(amount)} {asset}
+        </strong>{" "}
+        to {payload.payee !== null && <strong>{payload.payee}</strong>} <Fours text={to} ends /> from{" "}
+        <strong>{payload.vault.name}</strong>
+      </h1>
+      <FrozenBanner freezes={stopped} />
+      {open && (
+        <Warnings
+          appraisal={appraise(
+            { payload, receipt: stored.receipt },
+            vaultAddressOf(payload),
+            historyOf(others),
+            now,
+            me,
           )}
-          {mayConfirm && reached === undefined && <NoLedger />}
-          {mayConfirm && wrongKind !== "" && (
-            <p class="box warning" role="status">
-              {wrongKind}
-            </p>
-          )}
-          {mayConfirm && reached !== undefined && (
-            <Confirm
-              confirmation={confirmation}
-              stage={stage}
-              effect={stored.payload.effect}
-              device={reached}
-              others={others}
-              onChoose={({ address }) => setChosen(address)}
-            />
-          )}
-          {standing.mayReject && stage.at !== "asking" && <Reject requestId={stored.id} />}
-        </div>
-      </section>
-      {(mayConfirm || prompted !== null) && checked !== null && model !== undefined && vendor !== undefined && (
-        <section class="device" aria-labelledby="device-title">
-          <h2 id="device-title">{whatShows(prompted, device)}</h2>
-          <DeviceScreens
-            vendor={vendor}
-            model={model}
-            appVersion={prompted?.appVersion ?? null}
-            statement={checked.statement}
-            words={checked.decoded}
-          />
-        </section>
+        />
       )}
-      <People standing={standing} threshold={stored.payload.quorum.threshold} me={me} />
-    </div>
+    </>
   );
 }
 
-function Alarm(props: Props & { problem: Problem; standing: Standing; vaultAddress: string; stage: Stage }) {
-  const { stored, problem, standing, vaultAddress, stage } = props;
+function Details({ stored, checked }: Pick<Props, "stored" | "checked">) {
+  const payload = checked?.payload ?? stored.payload;
+  const shown = { digest: checked?.digest ?? stored.digest, statement: checked?.statement ?? null };
+  return isTransfer(payload) ? (
+    <Facts payload={payload} vaultAddress={vaultAddressOf(payload)} {...shown} />
+  ) : (
+    <MotionFacts payload={payload} {...shown} />
+  );
+}
+
+function Alarm(props: Props & { problem: Problem; standing: Standing; stage: Stage }) {
+  const { stored, problem, standing, stage } = props;
   return (
     <main class="alarm">
       <div class="box danger" role="alert">
@@ -211,26 +139,26 @@ function Alarm(props: Props & { problem: Problem; standing: Standing; vaultAddre
       {standing.refusal !== null && <ProblemBox problem={standing.refusal} tone="warning" about={stored.id} />}
       {!standing.open && (
         <p class="state-sentence" role="status">
-          {stateLabel(standing.state)}. {standing.sentence}
+          {stateLabel(standing.state, stored.payload.verb)}. {standing.sentence}
         </p>
       )}
       {standing.mayReject && <Reject requestId={stored.id} />}
       <details>
         <summary>What the request claims</summary>
-        <Facts payload={stored.payload} vaultAddress={vaultAddress} digest={stored.digest} statement={null} />
+        <p>{titleOf(stored.payload, null)}</p>
+        <Details stored={stored} checked={null} />
       </details>
     </main>
   );
 }
 
-/** The heading above the pages: of the device that asks, or of the one that would be asked. */
-function whatShows(prompted: Prompted | null, device: StoredDevice | undefined): string {
-  if (prompted !== null && prompted.model !== device?.model) return `What your ${modelName(prompted.model)} shows`;
-  if (device === undefined) return "What your device shows";
-  return `What ${device.label === undefined ? "your " : ""}${deviceName(device)} shows`;
+function vaultAddressOf({ vault }: TransferRequest): string {
+  return addressOfPublicKey(hexToBytes(vault.publicKey));
 }
 
-/** Requests that passed their checks: what is refused teaches nothing about what is usual. */
-function historyOf(requests: readonly StoredRequest[]): StoredRequest[] {
-  return requests.filter((request) => !isAlarming(request.problem));
+/** Transfers that passed their checks: what is refused teaches nothing about what is usual. */
+function historyOf(requests: readonly StoredRequest[]): Seen[] {
+  return requests.flatMap(({ payload, receipt, problem }) =>
+    isTransfer(payload) && !isAlarming(problem) ? [{ payload, receipt }] : [],
+  );
 }

@@ -2,7 +2,7 @@
  * Looks at what stands between this page and a device, for the page that finds the cause. Nothing is shown on a device, and no address
  * leaves this file. What it means is finding.ts's.
  */
-import { enrolledOn, loadDevices } from "../actions.ts";
+import { loadDevices } from "../actions.ts";
 import { type ApprovalDevice, DeviceFault } from "../devices/device.ts";
 import { withDevice } from "../devices/owner.ts";
 import { localNetworkPermission, suiteAnswers } from "../devices/suite.ts";
@@ -39,10 +39,7 @@ async function attempt(connect: () => Promise<ApprovalDevice>): Promise<Tried> {
     return await withDevice("finding a device", async () => {
       const device = await connect();
       try {
-        const vendors = (await loadDevices()).filter((one) => one.state === "enrolled").map(({ vendor }) => vendor);
-        // Who has enrolled none yet has nothing to compare with.
-        if (vendors.includes(device.vendor)) await enrolledOn(device);
-        return { outcome: "ready", detail: "" };
+        return { outcome: (await isOurs(device)) ? "ready" : "wrong-device", detail: "" };
       } finally {
         await device.close().catch(() => undefined);
       }
@@ -51,6 +48,16 @@ async function attempt(connect: () => Promise<ApprovalDevice>): Promise<Tried> {
     if (error instanceof DeviceFault) return { outcome: error.outcome, detail: error.detail };
     return { outcome: "unknown", detail: String(error) };
   }
+}
+
+/** Whether it holds an address that is enrolled for this person. Who has enrolled none of its vendor has nothing to compare with. */
+async function isOurs(device: ApprovalDevice): Promise<boolean> {
+  const enrolled = (await loadDevices()).filter((one) => one.state === "enrolled" && one.vendor === device.vendor);
+  for (const path of new Set(enrolled.map((one) => one.path))) {
+    const address = await device.address(path, { show: false });
+    if (enrolled.some((one) => one.path === path && one.address === address)) return true;
+  }
+  return enrolled.length === 0;
 }
 
 async function visibleLedgers(): Promise<number> {

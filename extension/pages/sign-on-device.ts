@@ -7,6 +7,7 @@ import { enrolledOn, keepForReport, signWithDevice } from "../actions.ts";
 import { type ApprovalDevice, DeviceFault, describeOutcome } from "../devices/device.ts";
 import { DeviceTaken, withDevice, withDeviceIfFree } from "../devices/owner.ts";
 import { connectDevice, lookAtDevice } from "../devices/vendors.ts";
+import type { StoredRequest } from "../store.ts";
 import type { Prompted, Signed, Stop } from "./confirming.ts";
 import { problemOf } from "./problem.tsx";
 
@@ -62,10 +63,10 @@ export async function withConnected<T>(
   });
 }
 
-/** Looks whether the device could be asked now, showing nothing on it. Null: it is ready. Waits for no other window. */
-export async function lookAgain(vendor: Vendor): Promise<Stop | null> {
+/** Looks whether the device could be asked for `request` now, showing nothing on it. Null: it is ready. Waits for no other window. */
+export async function lookAgain(vendor: Vendor, request: Pick<StoredRequest, "payload">): Promise<Stop | null> {
   try {
-    const look = async () => await lookAtDevice(vendor, async (device) => void (await enrolledOn(device)));
+    const look = async () => await lookAtDevice(vendor, async (device) => void (await enrolledOn(device, request)));
     // A look for Suite may take long and touches no device: it must not keep a click waiting.
     await withDeviceIfFree(vendor === "Trezor" ? async () => undefined : look);
     if (vendor === "Trezor") await look();

@@ -3,13 +3,14 @@
  * the sentence that says how. From the request, its newest verified receipt, this person's own messages and the time. Pure.
  */
 import type { ErrorCode } from "../../protocol/error.ts";
+import type { Documents } from "../../protocol/governance.ts";
 import type { RequestRecord, RequestState } from "../../protocol/message.ts";
-import type { RequestPayload } from "../../protocol/request.ts";
+import { isTransfer, type RequestPayload } from "../../protocol/request.ts";
 import type { Vendor, VendorDemand } from "../../protocol/vendor.ts";
 import type { Mine, Problem, StoredRequest } from "../store.ts";
-import { momentOf } from "./clock.ts";
+import { doesIt, endSentence, enoughSentence } from "./approving-words.ts";
 import { missingOf, onWords } from "./demands.ts";
-import { listWords, reasonClause } from "./wording.ts";
+import { listWords } from "./wording.ts";
 
 export interface Standing {
   /** The receipt's state, or `expired` where the time is up and the agent has not said so yet. */
@@ -52,6 +53,11 @@ const NOT_FOR_ME: ReadonlySet<string> = new Set<ErrorCode>([
   "ERR_APPROVAL_NOT_ELIGIBLE",
   "ERR_REQUEST_EXPIRED",
   "ERR_INVITE",
+  // The record of acts that this browser has may be behind: nothing is asked of a device meanwhile.
+  "ERR_CHARTER",
+  "ERR_FROZEN",
+  // It is over, whether or not its receipt is here.
+  "ERR_REQUEST_STATE",
 ]);
 
 /** True where the request itself is wrong: it must not be signed by anybody. */
@@ -59,8 +65,29 @@ export function isAlarming(problem: Problem | null): problem is Problem {
   return problem !== null && !NOT_FOR_ME.has(problem.code);
 }
 
-/** `me` is this person's name. `now` in seconds. */
-export function standingOf(stored: StoredRequest, me: string, now: number): Standing {
+/**
+ * True where a request names the numbers of the documents in force and other documents: then this browser is not behind, and somebody
+ * made documents of their own.
+ */
+export function contradicts(
+  problem: Problem | null,
+  payload: Pick<RequestPayload, "policy" | "people">,
+  inForce: Documents | null,
+): problem is Problem {
+  if (problem?.code !== "ERR_CHARTER" || inForce === null) return false;
+  return payload.policy.n === inForce.policy.n && payload.people.n === inForce.people.n;
+}
+
+/**
+ * Approved, and still open: a recovery until its moment, when it can be stopped; a drill until everybody has answered, since every
+ * device is to be tried.
+ */
+function lingers(payload: RequestPayload, recorded: RequestState): boolean {
+  return recorded === "approved" && !isTransfer(payload) && (payload.verb === "DRILL" || payload.notBefore !== null);
+}
+
+/** `me` is this person's name, `roles` their roles. `now` in seconds. */
+export function standingOf(stored: StoredRequest, me: string, now: number, roles: readonly string[] = []): Standing {
   const { payload } = stored;
   const records = stored.receipt?.records ?? [];
   // As the agent counts: whoever withdrew or rejected after approving does not count any more.
@@ -78,26 +105,36 @@ export function standingOf(stored: StoredRequest, me: string, now: number): Stan
   const used = approvals.map(({ vendor }) => vendor);
   const missing = missingOf(payload.quorum, used);
   const recorded = stored.receipt?.state ?? "pending";
-  const waits = recorded === "proposed" || recorded === "pending";
+  const lingering = lingers(payload, recorded);
+  const waits = recorded === "proposed" || recorded === "pending" || lingering;
   const state = waits && payload.exp <= now ? "expired" : recorded;
   const open = waits && state !== "expired";
   const refusal = newest(stored.mine.filter((mine) => mine.refusal !== null))?.refusal ?? null;
   const eligible = payload.quorum.people.includes(me);
+  // A recovery is for the day when the admins cannot decide: one who can may stop it.
+  const mayStop =
+    !isTransfer(payload) && payload.notBefore !== null && roles.includes("admin") && payload.initiator !== me;
   const barred = refusal !== null && FINAL_REFUSALS.has(refusal.code);
   return {
     state,
     open,
     sentence: open
-      ? waitingSentence({ payload, used, waitingFor, me, did, mine: ownVendor(stored) })
-      : endSentence(state, payload, stored),
+      ? waitingSentence({ payload, used, waitingFor, me, did, mine: ownVendor(stored), now })
+      : endSentence(state, stored, now),
     approvals,
     waitingFor,
     withdrawn,
     stillNeeded: missing.count,
     stillNeededOn: missing.kinds,
     did,
-    mayApprove: open && eligible && did === "nothing" && !barred && stored.problem === null,
-    mayReject: open && eligible && did !== "rejected",
+    mayApprove:
+      open &&
+      eligible &&
+      did === "nothing" &&
+      !barred &&
+      stored.problem === null &&
+      (!lingering || payload.verb === "DRILL"),
+    mayReject: open && (eligible || mayStop) && did !== "rejected",
     refusal,
   };
 }
@@ -111,12 +148,13 @@ interface Waiting {
   readonly did: Standing["did"];
   /** The vendor of this person's own approval that is on its way. */
   readonly mine: Vendor | null;
+  readonly now: number;
 }
 
-function waitingSentence({ payload, used, waitingFor, me, did, mine }: Waiting): string {
+function waitingSentence({ payload, used, waitingFor, me, did, mine, now }: Waiting): string {
   const missing = missingOf(payload.quorum, used);
   if (did === "rejected") return "Your rejection ends it as soon as the agent has it.";
-  if (missing.count === 0) return "Enough people have approved; the HSM signs it next.";
+  if (missing.count === 0) return enoughSentence(payload, now, waitingFor.includes(me) && did === "nothing");
   if (missing.count > waitingFor.length)
     return "Too few people are left who could approve it: it will expire. It can be proposed again.";
   const others = waitingFor.filter((person) => person !== me);
@@ -129,11 +167,11 @@ function waitingSentence({ payload, used, waitingFor, me, did, mine }: Waiting):
   const asked = waitingFor.includes(me) && did === "nothing";
   const [kind] = missing.kinds;
   if (missing.count === 1 && asked) {
-    return `Your approval${kind === undefined ? "" : ` on a ${kind.vendor}`} signs it: one more is needed.`;
+    return `Your approval${kind === undefined ? "" : ` on a ${kind.vendor}`} ${doesIt(payload)}: one more is needed.`;
   }
   const who = listWords(asked ? ["you", ...others] : others, "or");
   return missing.count === 1
-    ? `One more approval signs it${onWords(missing)}: ${who}.`
+    ? `One more approval ${doesIt(payload)}${onWords(missing)}: ${who}.`
     : `${missing.count} more approvals are needed${onWords(missing)}, from ${who}.`;
 }
 
@@ -143,32 +181,6 @@ function ownVendor({ mine }: StoredRequest): Vendor | null {
 
 function countOf(approvals: number): string {
   return approvals === 1 ? "one more approval is" : `${approvals} more approvals are`;
-}
-
-function endSentence(state: RequestState, payload: RequestPayload, stored: StoredRequest): string {
-  const records = stored.receipt?.records ?? [];
-  const by = records.find((record) => record.kind === "rejection");
-  switch (state) {
-    case "proposed":
-    case "pending":
-      return "It waits for approvals.";
-    case "approved":
-      return "Enough people have approved; the HSM signs it next.";
-    case "signed":
-      return `The HSM has signed it. ${payload.initiator} can now send it to ${payload.network.name}.`;
-    case "rejected":
-      return by === undefined
-        ? "It was rejected. Nothing was signed."
-        : `Rejected by ${by.person}: ${reasonClause(by.reason)}. Nothing was signed.`;
-    case "cancelled":
-      return `Cancelled by ${payload.initiator}, who proposed it. Nothing was signed.`;
-    case "expired":
-      return `It expired on ${momentOf(payload.exp).local} before enough people approved. Nothing was signed; ${payload.initiator} can propose it again.`;
-    case "void":
-      return `The policy or the people changed after it was proposed, so it no longer counts. Nothing was signed; ${payload.initiator} can propose it again.`;
-    case "failed":
-      return "The HSM could not sign it. Nothing was released; call your operator.";
-  }
 }
 
 function deedOf(stored: StoredRequest, records: readonly RequestRecord[], me: string): Standing["did"] {

@@ -3,8 +3,9 @@
  * Pure.
  */
 
+import { isTransfer } from "../../protocol/request.ts";
 import type { Mine, StoredRequest } from "../store.ts";
-import { timeOfDay } from "./clock.ts";
+import { momentOf, timeOfDay } from "./clock.ts";
 import type { Standing } from "./standing.ts";
 import { listWords } from "./wording.ts";
 
@@ -27,10 +28,9 @@ export function approvalSteps(stored: StoredRequest, standing: Standing, online:
   const { threshold } = stored.payload.quorum;
   const device = mine.vendor ?? "device";
   const given = standing.approvals.length;
-  const signed = standing.state === "signed";
+  const done = standing.state === "signed" || standing.state === "enacted";
   const enough = standing.stillNeeded === 0;
-  const hash = stored.receipt?.hash ?? null;
-  const reached = mine.received || signed;
+  const reached = mine.received || done;
   const own: Step[] = [
     {
       state: "done",
@@ -40,7 +40,7 @@ export function approvalSteps(stored: StoredRequest, standing: Standing, online:
     deliveryStep(mine, "approval", online, now),
   ];
   // It is over without a signature: nothing comes after these.
-  if (!standing.open && !signed && standing.state !== "approved") return own;
+  if (!standing.open && !done && standing.state !== "approved") return own;
   return [
     ...own,
     {
@@ -48,13 +48,26 @@ export function approvalSteps(stored: StoredRequest, standing: Standing, online:
       label: `Approved by ${given} of ${threshold}`,
       detail: enough ? "The agent's record, signed by the HSM, names them." : waitingDetail(standing, reached),
     },
-    {
-      state: signed ? "done" : enough && standing.state === "approved" ? "now" : "later",
-      label: "Signed by the HSM",
-      detail: signed ? "The HSM's signed receipt names the transaction:" : "The transaction's hash will stand here.",
-      ...(hash === null ? {} : { value: hash }),
-    },
+    { state: done ? "done" : enough && standing.state === "approved" ? "now" : "later", ...lastStep(stored, done) },
   ];
+}
+
+function lastStep({ payload, receipt }: StoredRequest, done: boolean): Omit<Step, "state"> {
+  if (isTransfer(payload)) {
+    const hash = receipt?.hash ?? null;
+    return {
+      label: "Signed by the HSM",
+      detail: done ? "The HSM's signed receipt names the transaction:" : "The transaction's hash will stand here.",
+      ...(hash === null ? {} : { value: hash }),
+    };
+  }
+  const label = payload.verb === "DRILL" ? "Drill done" : "In force";
+  if (done) return { label, detail: "The HSM's signed receipt says so." };
+  const { notBefore } = payload;
+  return {
+    label,
+    detail: notBefore === null ? "As soon as enough people have approved." : `Not before ${momentOf(notBefore).local}.`,
+  };
 }
 
 function waitingDetail({ waitingFor }: Standing, reached: boolean): string {

@@ -4,12 +4,13 @@
  */
 import { useEffect } from "preact/hooks";
 import { LOOK_EVERY } from "../devices/vendors.ts";
+import type { StoredRequest } from "../store.ts";
 import type { Confirmation, Stage } from "./confirming.ts";
 import { isNews, watched } from "./passing.ts";
 import { lookAgain } from "./sign-on-device.ts";
 
 /** Keeps `confirmation` in step with the device while that may change by itself. */
-export function useWatch(stage: Stage, confirmation: Confirmation): void {
+export function useWatch(stage: Stage, confirmation: Confirmation, request: Pick<StoredRequest, "payload">): void {
   const watch = watched(stage);
   useEffect(() => {
     if (watch === null) return;
@@ -18,7 +19,7 @@ export function useWatch(stage: Stage, confirmation: Confirmation): void {
     const look = async (): Promise<void> => {
       if (looking || ended || document.visibilityState !== "visible") return;
       looking = true;
-      const found = await lookAgain(vendor);
+      const found = await lookAgain(vendor, request);
       looking = false;
       if (!ended && isNews(stage, found)) confirmation.found(vendor, found);
     };

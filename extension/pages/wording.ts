@@ -3,6 +3,7 @@
  * Pure. It renders for reading; the exact text is the statement's alone. Design, section 3.
  */
 import type { RejectReason, RequestState } from "../../protocol/message.ts";
+import type { RequestPayload } from "../../protocol/request.ts";
 import type { DeviceModel } from "../devices/device.ts";
 
 /** `250000.00` as `250,000.00`: whole digits in threes; the fraction stays as it is, nothing is rounded. */
@@ -56,6 +57,7 @@ const STATES: Record<RequestState, string> = {
   pending: "Waiting for approvals",
   approved: "Approved, being signed",
   signed: "Signed",
+  enacted: "In force",
   rejected: "Rejected",
   cancelled: "Cancelled",
   expired: "Expired",
@@ -64,7 +66,9 @@ const STATES: Record<RequestState, string> = {
 };
 
 /** A state in two or three words. */
-export function stateLabel(state: RequestState): string {
+export function stateLabel(state: RequestState, verb: RequestPayload["verb"]): string {
+  if (verb !== "SEND" && state === "approved") return verb === "DRILL" ? "Quorum reached" : "Approved";
+  if (verb === "DRILL" && state === "enacted") return "Drill done";
   return STATES[state];
 }
 
@@ -84,6 +88,11 @@ const MODELS: Record<DeviceModel, string> = {
 /** The name that stands on the box. */
 export function modelName(model: DeviceModel): string {
   return MODELS[model];
+}
+
+/** The name on the box of a device that others stated; one that is not known here keeps what they wrote. */
+export function statedDevice({ vendor, model }: { vendor: string; model: string }): string {
+  return Object.entries(MODELS).find(([known]) => known === model)?.[1] ?? `${vendor} ${model}`;
 }
 
 /** `a`, `a and b`, `a, b and c`; `conjunction` is "and" or "or". */

@@ -1,5 +1,6 @@
 /** What the agent needs of any chain: build, read back, finish. One file a chain. README.md of protocol/, "Request". */
-import type { Effect, Network, Token } from "../../protocol/request.ts";
+import type { Network, Token } from "../../protocol/network.ts";
+import type { Effect } from "../../protocol/request.ts";
 
 /** A transfer as proposed, in the chain's own units. */
 export interface Transfer {

@@ -7,7 +7,7 @@ import { keccak_256 } from "@noble/hashes/sha3.js";
 import { hexToBytes } from "@noble/hashes/utils.js";
 import { addr, Transaction } from "micro-eth-signer";
 import { Fault } from "../../protocol/error.ts";
-import type { Network, Token } from "../../protocol/request.ts";
+import type { Network, Token } from "../../protocol/network.ts";
 import type { Chain, Signature, Transfer } from "./chain.ts";
 import { formatUnits, parseUnits } from "./decimal.ts";
 

@@ -53,6 +53,11 @@ async function run(command: Command): Promise<Answer<Command["call"]>> {
       return opened().sign(command.key, command.digest);
     case "random":
       return opened().random(command.bytes);
+    case "read-anchor":
+      return (await opened().readAnchor()) ?? null;
+    case "write-anchor":
+      await opened().writeAnchor(command.text);
+      return null;
     case "close":
       module?.close();
       return null;

@@ -10,7 +10,7 @@ import * as v from "valibot";
 import { Fault, isFault } from "../../protocol/error.ts";
 import type { TokenChoice, TokenInfo } from "./pkcs11.ts";
 import { Watched } from "./watchdog.ts";
-import { type Answer, type Command, type HsmKey, KEY_ID, KEY_LABEL, type KeyRequest } from "./wire.ts";
+import { ANCHOR_TEXT, type Answer, type Command, type HsmKey, KEY_ID, KEY_LABEL, type KeyRequest } from "./wire.ts";
 
 /** Milliseconds that a call may take before the child is ended. `open` includes loading, login and the module's own start. */
 export interface Timeouts {
@@ -51,6 +51,16 @@ export interface Hsm {
   sign(id: string, digest: Uint8Array): Promise<Uint8Array>;
   /** 1 to 1,024 bytes from the HSM's generator. */
   random(bytes: number): Promise<Uint8Array>;
+  /**
+   * The text that the last `writeAnchor` kept in the token, undefined where none did. ERR_HSM_KEY_ATTRIBUTES or ERR_HSM_KEY_AMBIGUOUS
+   * where an anchor is not one that this release wrote; only a person may remove it.
+   */
+  readAnchor(): Promise<string | undefined>;
+  /**
+   * Replaces the anchor by `text`: 1 to 2,048 printable ASCII characters (else ERR_USAGE). Calls take effect in their order. Killed at
+   * any point, the token has either the former text or this one; after a rejection too, so read it again.
+   */
+  writeAnchor(text: string): Promise<void>;
   state(): "up" | "down" | "starting";
   /** The child's process id while there is one, for logs. */
   pid(): number | undefined;
@@ -84,6 +94,8 @@ class Owner implements Hsm {
   #failures = 0;
   #notBefore = 0;
   #final: Fault | undefined;
+  /** The last write of the anchor, settled or not; never rejects. */
+  #written: Promise<unknown> = Promise.resolve();
   readonly #busy = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
@@ -132,6 +144,17 @@ class Owner implements Hsm {
     return random;
   }
 
+  async readAnchor(): Promise<string | undefined> {
+    return (await this.#call({ call: "read-anchor" }, this.#limits.other, this.#written)) ?? undefined;
+  }
+
+  async writeAnchor(text: string): Promise<void> {
+    if (!v.is(ANCHOR_TEXT, text)) throw new Fault("ERR_USAGE", "An anchor is 1 to 2048 printable ASCII characters.");
+    const work = this.#call({ call: "write-anchor", text }, this.#limits.other, this.#written);
+    this.#written = work.catch(() => {});
+    await work;
+  }
+
   state(): "up" | "down" | "starting" {
     if (this.#starting !== undefined) return "starting";
     return this.#child === undefined ? "down" : "up";
@@ -157,8 +180,12 @@ class Owner implements Hsm {
     await child.exited;
   }
 
-  #call<C extends Command>(command: C, limit: number): Promise<Answer<C["call"]>> {
-    const work = this.#ready().then((child) => this.#ask(child, command, limit));
+  /** Asks as soon as the HSM is up and `before` has settled; it must not reject. */
+  #call<C extends Command>(command: C, limit: number, before?: Promise<unknown>): Promise<Answer<C["call"]>> {
+    const work = this.#ready().then(async (child) => {
+      await before;
+      return this.#ask(child, command, limit);
+    });
     this.#busy.add(work);
     return work.finally(() => this.#busy.delete(work));
   }

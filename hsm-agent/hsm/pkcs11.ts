@@ -18,6 +18,7 @@ export type ObjectHandle = Buffer & { readonly object: never };
 
 const ATTRIBUTES = {
   ALWAYS_SENSITIVE: pkcs11js.CKA_ALWAYS_SENSITIVE,
+  APPLICATION: pkcs11js.CKA_APPLICATION,
   CLASS: pkcs11js.CKA_CLASS,
   COPYABLE: pkcs11js.CKA_COPYABLE,
   DECRYPT: pkcs11js.CKA_DECRYPT,
@@ -36,6 +37,7 @@ const ATTRIBUTES = {
   SIGN: pkcs11js.CKA_SIGN,
   TOKEN: pkcs11js.CKA_TOKEN,
   UNWRAP: pkcs11js.CKA_UNWRAP,
+  VALUE: pkcs11js.CKA_VALUE,
   VERIFY: pkcs11js.CKA_VERIFY,
   WRAP_WITH_TRUSTED: pkcs11js.CKA_WRAP_WITH_TRUSTED,
 } as const;
@@ -45,17 +47,20 @@ export type Attribute = keyof typeof ATTRIBUTES;
 /** Attributes in the order in which the module is told them. */
 export type Template = Readonly<Partial<Record<Attribute, boolean | number | string | Buffer>>>;
 
-/** CKO_PRIVATE_KEY, CKO_PUBLIC_KEY and CKK_EC, as template values. */
+/** CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_DATA and CKK_EC, as template values. */
 export const PRIVATE_KEY = pkcs11js.CKO_PRIVATE_KEY;
 export const PUBLIC_KEY = pkcs11js.CKO_PUBLIC_KEY;
+export const DATA = pkcs11js.CKO_DATA;
 export const EC_KEY = pkcs11js.CKK_EC;
 
-// Absent from pkcs11js 2.1: flags of C_Initialize and of CK_TOKEN_INFO, and the user type.
+// Absent from pkcs11js 2.1: flags of C_Initialize and of CK_TOKEN_INFO, the user type, and the session states of a user's login.
 const CKF_OS_LOCKING_OK = 0x2;
 const CKF_USER_PIN_INITIALIZED = 0x8;
 const CKF_USER_PIN_FINAL_TRY = 0x2_0000;
 const CKF_USER_PIN_LOCKED = 0x4_0000;
 const CKU_USER = 1;
+const CKS_RO_USER_FUNCTIONS = 1;
+const CKS_RW_USER_FUNCTIONS = 3;
 
 /** How the operator names a token; at least one of the two. Slot numbers change, so they are not offered. */
 export interface TokenChoice {
@@ -83,6 +88,8 @@ export interface Module {
   closeSession(session: Session): void;
   /** Logs the whole token in. One attempt; refused without asking the token where a mistake would lock it. */
   login(session: Session, token: Token, pin: string): void;
+  /** False where private objects are hidden from this session. */
+  isLoggedIn(session: Session): boolean;
   /** At most `limit` objects: ask for 2 where one is expected. */
   find(session: Session, template: Template, limit: number): ObjectHandle[];
   generateEcKeyPair(
@@ -91,6 +98,8 @@ export interface Module {
     privateKey: Template,
   ): Promise<{ publicKey: ObjectHandle; privateKey: ObjectHandle }>;
   read(session: Session, object: ObjectHandle, attribute: Attribute): Buffer;
+  /** C_CreateObject; on a read-write session where the object is the token's. */
+  create(session: Session, template: Template): ObjectHandle;
   destroy(session: Session, object: ObjectHandle): void;
   /** CKM_ECDSA over a digest; r || s as the HSM gave it. The caller checks the digest's length: the module may not. */
   sign(session: Session, key: ObjectHandle, digest: Uint8Array): Promise<Buffer>;
@@ -117,6 +126,10 @@ export function openModule(path: string): Module {
     },
     closeSession: (session) => guard("C_CloseSession", () => raw.C_CloseSession(session)),
     login: (session, token, pin) => login(raw, session, token, pin),
+    isLoggedIn: (session) => {
+      const { state } = guard("C_GetSessionInfo", () => raw.C_GetSessionInfo(session));
+      return state === CKS_RO_USER_FUNCTIONS || state === CKS_RW_USER_FUNCTIONS;
+    },
     find: (session, template, limit) => find(raw, session, template, limit),
     generateEcKeyPair: async (session, publicKey, privateKey) => {
       const mechanism = { mechanism: pkcs11js.CKM_EC_KEY_PAIR_GEN };
@@ -132,6 +145,8 @@ export function openModule(path: string): Module {
       if (value === undefined) throw new Fault("ERR_HSM_KEY_ATTRIBUTES", `The HSM does not show CKA_${attribute}.`);
       return value;
     },
+    create: (session, template) =>
+      guard("C_CreateObject", () => raw.C_CreateObject(session, toRaw(template))) as ObjectHandle,
     destroy: (session, object) => guard("C_DestroyObject", () => raw.C_DestroyObject(session, object)),
     sign: (session, key, digest) => sign(raw, session, key, digest),
     random: (session, bytes) => {

@@ -6,6 +6,7 @@
  */
 
 import { Fault, isFault } from "../../protocol/error.ts";
+import { readAnchor, writeAnchor } from "./anchor.ts";
 import { findKey, generateKey, type LoadedKey, listKeyIds } from "./keys.ts";
 import type { Module, Session, Token } from "./pkcs11.ts";
 import { isHandleDead, ModuleFault } from "./rv.ts";
@@ -15,7 +16,7 @@ export class Pool {
   readonly #module: Module;
   readonly #token: Token;
   /** Held open without work: the token logs out when its last session closes, and all handles would die. */
-  readonly #anchor: Session;
+  readonly #keeper: Session;
   readonly #idle: Session[] = [];
   readonly #waiting: (() => void)[] = [];
   #free: number;
@@ -27,8 +28,8 @@ export class Pool {
     this.#module = module;
     this.#token = token;
     this.#free = size;
-    this.#anchor = module.openSession(token, "read-only");
-    module.login(this.#anchor, token, pin);
+    this.#keeper = module.openSession(token, "read-only");
+    module.login(this.#keeper, token, pin);
   }
 
   /** Makes a key under a fresh random id. */
@@ -80,6 +81,20 @@ export class Pool {
 
   random(bytes: number): Promise<Uint8Array> {
     return this.#use((session) => this.#module.random(session, bytes));
+  }
+
+  readAnchor(): Promise<string | undefined> {
+    return this.#use((session) => readAnchor(this.#module, session));
+  }
+
+  /** Runs to its end before anything else of this process does, so writes that arrive together come one after the other. */
+  async writeAnchor(text: string): Promise<void> {
+    const session = this.#module.openSession(this.#token, "read-write");
+    try {
+      writeAnchor(this.#module, session, text);
+    } finally {
+      this.#close(session);
+    }
   }
 
   #signOnce(id: string, digest: Uint8Array): Promise<Uint8Array> {

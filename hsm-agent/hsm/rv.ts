@@ -17,9 +17,9 @@ export class ModuleFault extends Fault {
   }
 }
 
-const GONE = "The key is no longer in the HSM.";
+const GONE = "The key or object is no longer in the HSM.";
 const CURVE = "The HSM does not know this curve.";
-const TEMPLATE = "The HSM refused an attribute of the key.";
+const TEMPLATE = "The HSM refused an attribute of the key or object.";
 
 const MEANING: ReadonlyMap<number, readonly [ErrorCode, string]> = new Map<number, readonly [ErrorCode, string]>([
   [0xa0, ["ERR_HSM_PIN", "The token refused the PIN; it is not tried again. Correct it."]], // PIN_INCORRECT
@@ -35,10 +35,10 @@ const MEANING: ReadonlyMap<number, readonly [ErrorCode, string]> = new Map<numbe
   [0x130, ["ERR_HSM_UNSUPPORTED", CURVE]], // DOMAIN_PARAMS_INVALID
   [0x140, ["ERR_HSM_UNSUPPORTED", CURVE]], // CURVE_NOT_SUPPORTED
   [0x10, ["ERR_HSM_KEY_ATTRIBUTES", TEMPLATE]], // ATTRIBUTE_READ_ONLY
-  [0x11, ["ERR_HSM_KEY_ATTRIBUTES", "The HSM does not show an attribute of the key."]], // ATTRIBUTE_SENSITIVE
-  [0x12, ["ERR_HSM_KEY_ATTRIBUTES", "The HSM does not know an attribute of the key."]], // ATTRIBUTE_TYPE_INVALID
+  [0x11, ["ERR_HSM_KEY_ATTRIBUTES", "The HSM does not show an attribute of the key or object."]], // ATTRIBUTE_SENSITIVE
+  [0x12, ["ERR_HSM_KEY_ATTRIBUTES", "The HSM does not know an attribute of the key or object."]], // ATTRIBUTE_TYPE_INVALID
   [0x13, ["ERR_HSM_KEY_ATTRIBUTES", TEMPLATE]], // ATTRIBUTE_VALUE_INVALID
-  [0xd0, ["ERR_HSM_KEY_ATTRIBUTES", "The HSM wants more attributes of the key."]], // TEMPLATE_INCOMPLETE
+  [0xd0, ["ERR_HSM_KEY_ATTRIBUTES", "The HSM wants more attributes of the key or object."]], // TEMPLATE_INCOMPLETE
   [0xd1, ["ERR_HSM_KEY_ATTRIBUTES", "The HSM refused these attributes together."]], // TEMPLATE_INCONSISTENT
 ]);
 

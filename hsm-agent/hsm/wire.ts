@@ -20,6 +20,8 @@ const BACKUP = v.picklist(["none", "wrap"]);
 export const KEY_ID = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
 /** CKA_LABEL: for people only; nothing is ever chosen by it. */
 export const KEY_LABEL = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{1,64}$/));
+/** The anchor's text, without its number. The token keeps it in one line (anchor.ts). */
+export const ANCHOR_TEXT = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{1,2048}$/));
 
 const bytes = (length: number) =>
   v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length, "wrong length");
@@ -63,7 +65,10 @@ export const COMMAND = v.variant("call", [
   v.strictObject({
     call: v.literal("open"),
     module: text,
-    token: v.strictObject({ label: v.optional(text), serial: v.optional(text) }),
+    token: v.pipe(
+      v.strictObject({ label: v.optional(text), serial: v.optional(text) }),
+      v.check(({ label, serial }) => (label ?? serial) !== undefined, "no token is named"),
+    ),
     pin: text,
     sessions: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64)),
   }),
@@ -75,6 +80,8 @@ export const COMMAND = v.variant("call", [
     call: v.literal("random"),
     bytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1024)),
   }),
+  v.strictObject({ call: v.literal("read-anchor") }),
+  v.strictObject({ call: v.literal("write-anchor"), text: ANCHOR_TEXT }),
   v.strictObject({ call: v.literal("close") }),
 ]);
 export type Command = v.InferOutput<typeof COMMAND>;
@@ -98,6 +105,8 @@ export const ANSWER = {
   keys: v.array(KEY),
   sign: bytes(64),
   random: v.custom<Uint8Array>((value) => value instanceof Uint8Array, "not bytes"),
+  "read-anchor": v.nullable(ANCHOR_TEXT),
+  "write-anchor": v.null(),
   close: v.null(),
 } as const;
 export type Answer<Call extends Command["call"]> = v.InferOutput<(typeof ANSWER)[Call]>;

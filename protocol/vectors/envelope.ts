@@ -4,7 +4,9 @@
  */
 import { p256 } from "@noble/curves/nist.js";
 import { base64url } from "jose";
+import { ACT } from "../charter.ts";
 import { WITHDRAWAL } from "../message.ts";
+import { CHARTERS } from "./charter.ts";
 import { ADA, BOB, DAN, HSM, INVITE, OLGA, STRANGER, type VectorKey } from "./keys.ts";
 import { BRIDGE, NOW, sampleOf, samples, WITHDRAWAL_PAYLOAD } from "./sample.ts";
 
@@ -207,6 +209,7 @@ export const ENVELOPE = {
   bridge: BRIDGE,
   valid: [
     ...(await samples()).map(({ typ, payload, jws }) => ({ what: `a ${typ.slice(3, -4)}`, typ, payload, jws })),
+    ...CHARTERS.rotatedByTheOld.slice(0, 1).map(({ payload, jws }) => ({ what: "an act", typ: ACT.typ, payload, jws })),
     ...(await edges()),
   ],
   refused: [

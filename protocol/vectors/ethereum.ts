@@ -2,7 +2,7 @@
  * Makes ethereum.json: unsigned transactions with what they do, or which refusal each side gives. RLP and decimals are written
  * here a third time on purpose: neither library's mistakes can pass as the expectation.
  */
-import type { Network, Token } from "../request.ts";
+import type { Network, Token } from "../network.ts";
 
 type Item = string | readonly Item[];
 

@@ -4,23 +4,30 @@
  */
 import { writeFileSync } from "node:fs";
 import { DEVICE_SIGNATURES, NAMES, REQUEST_IDS, STATEMENTS } from "./word.ts";
+import { CHARTERS } from "./charter.ts";
 import { ENVELOPE } from "./envelope.ts";
 import { ETHEREUM } from "./ethereum.ts";
+import { SEALS } from "./generate-seal.ts";
+import { GOVERNANCE } from "./governance.ts";
 import { FRAMES, INVITES, LOGINS } from "./link.ts";
 import { REQUESTS } from "./request.ts";
+import { WORDS } from "./words.ts";
 
 /** What each file holds. */
 export const VECTORS: Readonly<Record<string, object>> = {
+  "charter.json": CHARTERS,
   "device-signature.json": DEVICE_SIGNATURES,
   "envelope.json": ENVELOPE,
   "ethereum.json": ETHEREUM,
   "frame.json": FRAMES,
+  "governance.json": GOVERNANCE,
   "invite.json": INVITES,
   "login.json": LOGINS,
   "name.json": NAMES,
   "request-id.json": REQUEST_IDS,
   "request.json": REQUESTS,
   "statement.json": STATEMENTS,
+  "words.json": WORDS,
 };
 
 /** A file's text: JSON with one vector a line, so that a change shows as one. */
@@ -40,7 +47,7 @@ export function fileText(value: unknown, indent = ""): string {
 }
 
 if (import.meta.main) {
-  for (const [name, value] of Object.entries(VECTORS)) {
+  for (const [name, value] of Object.entries({ ...VECTORS, "seal.json": SEALS })) {
     writeFileSync(new URL(name, import.meta.url), `${fileText(value)}\n`);
   }
 }

@@ -36,11 +36,21 @@ function p256Key(name: string): VectorKey {
 }
 
 export const HSM = p256Key("the HSM identity");
+/** The identity after a rotation. */
+export const NEXT_HSM = p256Key("the next HSM identity");
 export const LINK = p256Key("the agent's link");
+/** Receiving keys: here only their public halves are used. */
+export const AGENT_SEAL = p256Key("the agent's receiving");
+export const ADA_SEAL = p256Key("Ada's receiving");
 export const ADA = p256Key("Ada's extension");
 export const BOB = p256Key("Bob's extension");
 export const DAN = p256Key("Dan's extension");
+export const EVE = p256Key("Eve's extension");
+export const CAROL = p256Key("Carol's extension");
+export const CAROLS_FILE = p256Key("Carol's key file");
+export const ADAS_FILE = p256Key("Ada's key file");
 export const OLGA = p256Key("Olga's key file");
+export const OLGAS_SPARE = p256Key("Olga's other key file");
 export const INVITE = p256Key("an invite");
 export const STRANGER = p256Key("somebody whom nobody knows");
 
@@ -67,5 +77,9 @@ function device(name: string): VectorDevice {
 }
 
 export const ADAS_DEVICE = device("Ada's device");
+export const BOBS_DEVICE = device("Bob's device");
+export const DANS_DEVICE = device("Dan's device");
+export const EVES_DEVICE = device("Eve's device");
+export const CAROLS_DEVICE = device("Carol's device");
 export const OTHER_DEVICE = device("another device");
 export const VAULT = device("a vault");

@@ -3,7 +3,7 @@ import { base64url } from "jose";
 import { encodeFrame } from "../frame.ts";
 import { encodeInvite, type Invite } from "../invite.ts";
 import { CARD, LOGIN, ROSTER } from "../message.ts";
-import { ADA, BOB, HSM, INVITE, LINK, STRANGER, type VectorKey, wordOf } from "./keys.ts";
+import { ADA, AGENT_SEAL, BOB, HSM, INVITE, LINK, STRANGER, type VectorKey, wordOf } from "./keys.ts";
 import { BRIDGE, BRIDGE_NONCE, claims, loginPayload, NOW, sampleOf } from "./sample.ts";
 
 const ID = wordOf("frame id", 16);
@@ -63,6 +63,10 @@ const BRIDGE_REFUSED: [string, string, string][] = [
   ["an unknown code", J({ v: 1, t: "error", code: "ERR_NEW", id: null }), MALFORMED],
   ["a sentence with a code", J({ v: 1, t: "error", code: "ERR_INTERNAL", id: null, message: "x" }), MALFORMED],
   ["a message without a sender", J({ v: 1, t: "deliver", seq: 1, id: ID, body: "AA" }), MALFORMED],
+  ["ready without a card member", J({ v: 1, t: "ready" }), MALFORMED],
+  ["ready with a card that is no JWS", J({ v: 1, t: "ready", card: "e30" }), MALFORMED],
+  ["no card", J({ v: 1, t: "card", jws: null }), MALFORMED],
+  ["a sealed message for a card", J({ v: 1, t: "card", jws: "e30..AA.AA.AA" }), MALFORMED],
   ["a message numbered 0", J({ ...DELIVER, seq: 0 }), MALFORMED],
 ];
 
@@ -74,6 +78,7 @@ export const FRAMES = {
       encodeFrame({ v: 1, t: "login", jws: "e30.e30.AA", card: null }),
       encodeFrame({ v: 1, t: "login", jws: "e30.e30.AA", card: "e30.e30.AA" }),
       encodeFrame({ v: 1, t: "roster", jws: "e30.e30.AA" }),
+      encodeFrame({ v: 1, t: "card", jws: "e30.e30.AA" }),
       encodeFrame(SEND),
       encodeFrame({ v: 1, t: "ack", seq: 1 }),
       encodeFrame({ v: 1, t: "ack", seq: Number.MAX_SAFE_INTEGER }),
@@ -84,8 +89,11 @@ export const FRAMES = {
   bridge: {
     valid: [
       encodeFrame({ v: 1, t: "hello", nonce: NONCE }),
-      encodeFrame({ v: 1, t: "ready" }),
+      encodeFrame({ v: 1, t: "ready", card: null }),
+      encodeFrame({ v: 1, t: "ready", card: "e30.e30.AA" }),
+      encodeFrame({ v: 1, t: "card", jws: "e30.e30.AA" }),
       encodeFrame({ v: 1, t: "enrolled", n: 5 }),
+      encodeFrame({ v: 1, t: "certified", n: 3 }),
       encodeFrame({ v: 1, t: "accepted", id: ID }),
       encodeFrame(DELIVER),
       encodeFrame({ v: 1, t: "pong" }),
@@ -144,7 +152,13 @@ async function login(key: VectorKey, change: Partial<ReturnType<typeof loginPayl
 }
 
 async function card(n: number, from = HSM, to = BRIDGE): Promise<string> {
-  return (await sampleOf(CARD, { ...claims(`card ${n}`, from, [to]), n, hsm: from.jwk, link: LINK.jwk }, from)).jws;
+  return (
+    await sampleOf(
+      CARD,
+      { ...claims(`card ${n}`, from, [to]), n, hsm: from.jwk, link: LINK.jwk, seal: AGENT_SEAL.jwk },
+      from,
+    )
+  ).jws;
 }
 
 const ROSTER_PAYLOAD = {

@@ -1,19 +1,19 @@
 /** Makes request.json: requests with their digest and statement, and requests that are refused, each signed by the HSM identity. */
 import { payloadText, signPayload } from "../envelope.ts";
-import { REQUEST, type RequestPayload, requestDigest, statementOf, withStatement } from "../request.ts";
+import { REQUEST, requestDigest, statementOf, type TransferRequest, withStatement } from "../request.ts";
 import { HSM } from "./keys.ts";
 import { REQUEST_PAYLOAD, sampleOf } from "./sample.ts";
 
 const BASE = REQUEST_PAYLOAD;
 /** 1.5 ETH to the same destination, 21,000 gas at 30 gwei, nonce 0. */
-const COIN: RequestPayload = withStatement({
+const COIN: TransferRequest = withStatement({
   ...BASE,
   token: null,
   sign: ["02f00180843b9aca008506fc23ac008252089452908400098527886e0f7030069857d2e4169ee78814d1120d7b16000080c0"],
   effect: { ...BASE.effect, amount: "1.50", asset: "ETH", maxFee: "0.00063 ETH", nonce: 0 },
 });
 
-async function valid(what: string, payload: RequestPayload) {
+async function valid(what: string, payload: TransferRequest) {
   const text = payloadText(REQUEST, payload);
   const digest = requestDigest(new TextEncoder().encode(text));
   const { jws } = await sampleOf(REQUEST, payload, HSM);
@@ -39,7 +39,11 @@ export const REQUESTS = {
   valid: [
     await valid("a token", BASE),
     await valid("the coin", COIN),
-    await valid("one approver of one", withStatement({ ...BASE, quorum: { threshold: 1, people: ["Ada"], vendors: [] } })),
+    await valid(
+      "one approver of one",
+      withStatement({ ...BASE, quorum: { threshold: 1, people: ["Ada"], vendors: [] } }),
+    ),
+    await valid("to a payee of the address book", { ...BASE, payee: "Acme" }),
     await valid(
       "every name as long as it may be",
       withStatement({
@@ -82,6 +86,12 @@ export const REQUESTS = {
     await refused("a threshold that cannot be reached", P, { ...BASE, quorum: { ...quorum, threshold: 4 } }),
     await refused("policy number 0", P, { ...BASE, policy: { ...BASE.policy, n: 0 } }),
     await refused("no token member", P, Object.fromEntries(Object.entries(BASE).filter(([name]) => name !== "token"))),
+    await refused("no payee member", P, Object.fromEntries(Object.entries(BASE).filter(([name]) => name !== "payee"))),
+    await refused("a payee that is no name", P, { ...BASE, payee: effect.to }),
+    await refused("no initiator", P, { ...BASE, initiator: null }),
+    await refused("a transfer with a change", P, { ...BASE, change: { vault: null } }),
+    await refused("a transfer under a governance verb", P, { ...BASE, verb: "UNFREEZE" }),
+    await refused("a transfer with a delay", P, { ...BASE, notBefore: null }),
     await refused("no statement", P, withoutStatement),
     await refused("a statement of 1,025 characters", P, { ...BASE, statement: "x".repeat(1025) }),
     await refused("a statement with another amount", S, template("250000.00", "2500.00")),

@@ -6,21 +6,44 @@ import {
   APPROVAL,
   CANCELLATION,
   CARD,
+  CLOCK,
   ENROLMENT,
+  FREEZE,
+  FREEZES,
+  INVITATION,
   LOGIN,
+  MOTION,
   PAIR,
   PROPOSAL,
   RECEIPT,
   REFUSAL,
   REJECTION,
+  RESEAL,
   ROSTER,
   SYNC,
+  VOUCH,
   WELCOME,
   WITHDRAWAL,
 } from "../message.ts";
-import { requestIdOf } from "../primitive.ts";
+import { requestIdOf, thumbprint } from "../primitive.ts";
 import { REQUEST, requestDigest, statementOf, withStatement } from "../request.ts";
-import { ADA, ADAS_DEVICE, BOB, bytesOf, DAN, HSM, INVITE, LINK, OLGA, VAULT, type VectorKey, wordOf } from "./keys.ts";
+import { type PairingFacts, wordsOfPairing } from "../words.ts";
+import {
+  ADA,
+  ADA_SEAL,
+  ADAS_DEVICE,
+  AGENT_SEAL,
+  BOB,
+  bytesOf,
+  DAN,
+  HSM,
+  INVITE,
+  LINK,
+  OLGA,
+  VAULT,
+  type VectorKey,
+  wordOf,
+} from "./keys.ts";
 
 /** 2026-11-22T08:01:00Z. Seconds. */
 export const NOW = 1_795_334_460;
@@ -44,6 +67,7 @@ export const REQUEST_PAYLOAD = withStatement({
   vault: { id: bytesToHex(bytesOf("vault id", 16)), name: "Treasury-1", publicKey: VAULT.publicKey },
   network: { id: "eip155:1", name: "Ethereum", symbol: "ETH", decimals: 18 },
   token: { contract: "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", symbol: "USDC", decimals: 6 },
+  payee: null,
   sign: [
     "02f86d0107843b9aca008522ecb25c0082ea6094a0b86991c6218b36c1d19d4a2e9eb0ce3606eb4880b844a9059cbb" +
       "00000000000000000000000052908400098527886e0f7030069857d2e4169ee7" +
@@ -77,6 +101,23 @@ export const APPROVAL_PAYLOAD = {
   signature: ADAS_DEVICE.sign(STATEMENT),
 };
 
+export const CARD_PAYLOAD = {
+  ...claims("card", HSM, [BRIDGE]),
+  n: 3,
+  hsm: HSM.jwk,
+  link: LINK.jwk,
+  seal: AGENT_SEAL.jwk,
+};
+
+export const ADAS_PAIRING: PairingFacts = {
+  hsm: HSM.signer.kid,
+  key: ADA.jwk,
+  seal: ADA_SEAL.jwk,
+  name: "Ada",
+  roles: ["approver", "admin"],
+  address: ADAS_DEVICE.address,
+};
+
 /** A message whole: what it is, its payload's exact text and the JWS. */
 export interface Sample {
   readonly typ: string;
@@ -93,14 +134,20 @@ export async function sampleOf<T extends Claims>(type: MessageType<T>, payload: 
 export async function samples(): Promise<Sample[]> {
   const fromHsm = (name: string, to = TO_APPROVERS.slice(0, 1)) => claims(name, HSM, to);
   const fromAda = (name: string) => claims(name, ADA, TO_HSM);
+  const { jws: card } = await sampleOf(CARD, CARD_PAYLOAD, HSM);
   return [
     await sampleOf(REQUEST, REQUEST_PAYLOAD, HSM),
     await sampleOf(APPROVAL, APPROVAL_PAYLOAD, ADA),
     await sampleOf(REJECTION, { ...fromAda("rejection"), ...about, reason: "not-expected" }, ADA),
     await sampleOf(WITHDRAWAL, WITHDRAWAL_PAYLOAD, ADA),
-    await sampleOf(PAIR, { ...claims("pair", INVITE, TO_HSM), key: ADA.jwk }, INVITE),
+    await sampleOf(FREEZE, { ...fromAda("freeze"), vault: "Treasury-1" }, ADA),
+    await sampleOf(PAIR, { ...claims("pair", INVITE, TO_HSM), key: ADA.jwk, seal: ADA_SEAL.jwk }, INVITE),
     await sampleOf(ENROLMENT, { ...fromAda("enrolment"), ...enrolled, path: "m/44'/60'/7'/0/0" }, ADA),
-    await sampleOf(SYNC, { ...fromAda("sync"), known: [about.request] }, ADA),
+    await sampleOf(
+      SYNC,
+      { ...fromAda("sync"), known: [about.request], charter: 3, seal: { n: 2, key: ADA_SEAL.jwk } },
+      ADA,
+    ),
     await sampleOf(
       PROPOSAL,
       {
@@ -116,13 +163,38 @@ export async function samples(): Promise<Sample[]> {
     ),
     await sampleOf(CANCELLATION, { ...claims("cancellation", OLGA, TO_HSM), request: about.request }, OLGA),
     await sampleOf(
+      MOTION,
+      {
+        ...claims("motion", OLGA, TO_HSM),
+        motion: { verb: "UNFREEZE", change: { vault: "Treasury-1" } },
+        recovery: false,
+      },
+      OLGA,
+    ),
+    await sampleOf(
+      INVITATION,
+      {
+        ...claims("invitation", OLGA, TO_HSM),
+        name: "Ada",
+        roles: ["approver", "admin"],
+        key: INVITE.jwk,
+        until: NOW + 86_400,
+      },
+      OLGA,
+    ),
+    await sampleOf(CLOCK, claims("clock", OLGA, TO_HSM), OLGA),
+    await sampleOf(VOUCH, { ...claims("vouch", OLGA, TO_HSM), name: "Ada", words: wordsOfPairing(ADAS_PAIRING), recovery: false }, OLGA),
+    await sampleOf(
       WELCOME,
       {
         ...fromHsm("welcome"),
         hsm: HSM.jwk,
+        founder: thumbprint(HSM.jwk),
+        founding: null,
         name: "Ada",
-        roles: ["approver"],
+        roles: ["approver", "admin"],
         devices: [{ ...enrolled, state: "enrolled" }],
+        standing: "member",
       },
       HSM,
     ),
@@ -134,7 +206,15 @@ export async function samples(): Promise<Sample[]> {
         n: 1,
         state: "pending",
         records: [
-          { kind: "approval", person: "Ada", of: APPROVAL_PAYLOAD.jti, at: NOW, vendor: "Ledger", reason: null },
+          {
+            kind: "approval",
+            person: "Ada",
+            of: APPROVAL_PAYLOAD.jti,
+            at: NOW,
+            vendor: "Ledger",
+            address: APPROVAL_PAYLOAD.address,
+            reason: null,
+          },
         ],
         hash: null,
       },
@@ -151,7 +231,20 @@ export async function samples(): Promise<Sample[]> {
       },
       HSM,
     ),
-    await sampleOf(CARD, { ...fromHsm("card", [BRIDGE]), n: 3, hsm: HSM.jwk, link: LINK.jwk }, HSM),
+    await sampleOf(
+      FREEZES,
+      {
+        ...fromHsm("freezes", TO_APPROVERS),
+        n: 4,
+        freezes: [
+          { vault: "Treasury-1", by: "Ada", at: NOW, of: claims("freeze", ADA, TO_HSM).jti },
+          { vault: null, by: null, at: NOW, of: null },
+        ],
+      },
+      HSM,
+    ),
+    await sampleOf(RESEAL, { ...fromHsm("reseal"), of: wordOf("frame id", 16), card }, HSM),
+    await sampleOf(CARD, CARD_PAYLOAD, HSM),
     await sampleOf(
       ROSTER,
       {

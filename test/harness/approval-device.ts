@@ -9,8 +9,10 @@ import { EXTENSION_ID } from "../../protocol/extension-id.ts";
 import type { Vendor } from "../../protocol/vendor.ts";
 import type { Device } from "../devices/ledger-device.ts";
 import { Approver } from "./approver.ts";
-import { retry } from "./member.ts";
-import { addInitiator, makeWorld, NETWORK, VAULT, type World } from "./world.ts";
+import { joinCompany, makeCompany } from "./company.ts";
+import { groupsAsked, readWords, tickComparison, typeGroups } from "./extension-pages.ts";
+import type { Participant } from "./participant.ts";
+import type { World } from "./world.ts";
 
 /** How one bad moment is brought about, and undone. */
 export interface Trouble {
@@ -56,25 +58,21 @@ export interface SimulatedApprovalDevice {
   close(): Promise<void>;
 }
 
-/** What specs about devices share: a world with a vault, and a proposer's key file. */
+/** What specs about devices share: a founded company in which approvers still join, each block of tests with a policy of its own. */
 export interface Stage {
   readonly world: World;
-  readonly olga: string;
 }
 
-/** A world with a vault and no policy yet: each block of tests sets its own. */
 export async function makeStage(): Promise<Stage> {
-  const world = await makeWorld();
-  await world.json("vault", "create", VAULT, "--network", NETWORK, "--next-nonce", "7");
-  return { world, olga: await addInitiator(world, "Olga") };
+  return { world: await makeCompany() };
 }
 
-export class Holder {
+export class Holder implements Participant {
   readonly approver: Approver;
   readonly device: SimulatedApprovalDevice;
-  readonly #world: Pick<World, "json">;
+  readonly #world: World;
 
-  private constructor(world: Pick<World, "json">, approver: Approver, device: SimulatedApprovalDevice) {
+  private constructor(world: World, approver: Approver, device: SimulatedApprovalDevice) {
     this.#world = world;
     this.approver = approver;
     this.device = device;
@@ -95,15 +93,29 @@ export class Holder {
     return this.approver.name;
   }
 
-  /** Pairs, enrols, and has the operator confirm the address that the device itself gives. */
+  /** Joins the company as an approver. */
   async join(): Promise<void> {
-    const { code } = await this.#world.json<{ code: string }>("invite", this.name, "--role", "approver");
+    await joinCompany(this.#world, this);
+  }
+
+  async begin(code: string): Promise<string> {
     await (await this.approver.pair(code)).close();
     const page = await this.approver.visit("enrol.html");
     await this.enrol(page);
-    const address = await this.device.address();
-    await retry(async () => await this.#world.json("members", "confirm", this.name, address));
-    await page.getByText("Enrolled", { exact: true }).waitFor();
+    const words = await readWords(page);
+    await page.close();
+    return words;
+  }
+
+  async counted(): Promise<void> {
+    await this.approver.counted();
+  }
+
+  async decide(id: string): Promise<void> {
+    const page = await this.openRequest(id);
+    await this.confirm(page);
+    await this.device.readAndSign();
+    await page.getByText("Received by the agent").waitFor();
     await page.close();
   }
 
@@ -111,15 +123,9 @@ export class Holder {
   async enrol(page: Page): Promise<void> {
     await chooseVendor(page, this.device.vendor);
     await page.getByRole("button", { name: `Connect your ${this.device.vendor}` }).click();
-    const groups = page.getByRole("textbox", { name: /^characters \d+ to \d+/i });
-    await groups.first().waitFor();
-    const address = await this.device.confirmAddress();
-    for (const group of await groups.all()) {
-      const [from = 1, to = 4] = [...((await nameOf(group)).match(/\d+/g) ?? [])].map(Number);
-      await group.fill(address.slice(2).slice(from - 1, to));
-    }
-    await page.getByRole("button", { name: "Compare" }).click();
-    await page.getByRole("heading", { name: "Enrolment sent" }).waitFor();
+    await groupsAsked(page);
+    await typeGroups(page, await this.device.confirmAddress());
+    await page.getByRole("heading", { name: /^Enrolment sent/ }).waitFor();
   }
 
   addressOf(id: string): string {
@@ -141,6 +147,7 @@ export class Holder {
 
   /** Presses the button; the message is on the device's screen when this resolves. */
   async confirm(page: Page): Promise<void> {
+    await tickComparison(page);
     await this.confirmButton(page).click();
     await page.getByRole("heading", { name: `Your ${this.device.vendor} asks you now` }).waitFor();
     await this.device.prompted();
@@ -158,13 +165,4 @@ async function chooseVendor(page: Page, vendor: Vendor): Promise<void> {
   const connect = page.getByRole("button", { name: `Connect your ${vendor}` });
   await choice.or(connect).first().waitFor();
   if ((await choice.count()) > 0) await choice.first().check();
-}
-
-async function nameOf(locator: ReturnType<Page["getByRole"]>): Promise<string> {
-  return (
-    (await locator.getAttribute("aria-label")) ??
-    (await locator.evaluate((input) =>
-      input instanceof HTMLInputElement ? (input.labels?.[0]?.textContent ?? "") : "",
-    ))
-  );
 }

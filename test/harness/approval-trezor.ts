@@ -7,7 +7,7 @@ import { asksForMessage, simulatedTrezorHands } from "../devices/trezor/hands.ts
 import { SimulatedSuite } from "../devices/trezor/suite.ts";
 import { SimulatedTrezor } from "../devices/trezor/trezor.ts";
 import type { SimulatedApprovalDevice, Trouble, TroubleCode } from "./approval-device.ts";
-import { retry } from "./member.ts";
+import { retry } from "./retry.ts";
 
 const NAMES = { T1B1: "Trezor One", T3B1: "Trezor Safe 3" } as const;
 /** The oldest firmware that shows all of a message, and the one before it. */

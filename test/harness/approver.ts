@@ -11,8 +11,10 @@ import { chromiumArgs, chromiumPath } from "../devices/chromium.ts";
 import { asksForMessage, confirmAddress, type Hands, readAndSign } from "../devices/hands.ts";
 import type { Device } from "../devices/ledger-device.ts";
 import { installUsb, UsbBus } from "../devices/usb.ts";
-import { retry } from "./member.ts";
+import { groupsAsked, readWords, tickComparison, typeGroups } from "./extension-pages.ts";
+import type { Participant } from "./participant.ts";
 import { ROOT } from "./program.ts";
+import { retry } from "./retry.ts";
 import type { World } from "./world.ts";
 
 const EXTENSION = join(ROOT, "dist/extension-chromium");
@@ -31,7 +33,7 @@ export interface ApproverOptions {
   readonly args?: readonly string[];
 }
 
-export class Approver {
+export class Approver implements Participant {
   readonly name: string;
   readonly device: Device;
   readonly bus: UsbBus;
@@ -40,17 +42,8 @@ export class Approver {
   readonly complaints: string[] = [];
   /** The folder of the browser's profile. */
   readonly profile: string;
-  readonly #world: Pick<World, "json">;
 
-  private constructor(
-    world: Pick<World, "json">,
-    name: string,
-    device: Device,
-    bus: UsbBus,
-    context: BrowserContext,
-    profile: string,
-  ) {
-    this.#world = world;
+  private constructor(name: string, device: Device, bus: UsbBus, context: BrowserContext, profile: string) {
     this.name = name;
     this.device = device;
     this.bus = bus;
@@ -59,7 +52,7 @@ export class Approver {
     context.on("page", (page) => this.#listen(page));
   }
 
-  static async open(world: Pick<World, "json" | "port">, name: string, options: ApproverOptions): Promise<Approver> {
+  static async open(world: Pick<World, "port">, name: string, options: ApproverOptions): Promise<Approver> {
     const extension = options.extension ?? EXTENSION;
     if (!existsSync(extension)) throw new Error('The extension is not built; run "npm run build".');
     const profile = options.profile ?? mkdtempSync(join(tmpdir(), "opencustody-profile-"));
@@ -80,7 +73,7 @@ export class Approver {
     context.setDefaultTimeout(30_000);
     const bus = new UsbBus([options.device]);
     await installUsb(context, bus);
-    return new Approver(world, name, options.device, bus, context, profile);
+    return new Approver(name, options.device, bus, context, profile);
   }
 
   /** Opens a page of the extension, e.g. `inbox.html`. */
@@ -90,10 +83,10 @@ export class Approver {
     return page;
   }
 
-  /** Pairs with an invite as the page asks for it. Resolves with the page, which says "Paired as". */
+  /** Pairs with an invite as the page asks for it. Resolves with the page, which waits for a device. */
   async pair(code: string): Promise<Page> {
     const page = await this.beginPairing(code);
-    await page.getByRole("heading", { name: `Paired as ${this.name}` }).waitFor();
+    await page.getByRole("heading", { name: "Waiting for your device" }).waitFor();
     return page;
   }
 
@@ -106,42 +99,41 @@ export class Approver {
     return page;
   }
 
+  async begin(code: string): Promise<string> {
+    await (await this.pair(code)).close();
+    return await this.enrolAndSay();
+  }
+
   /** Enrols the device: reads the address from the device's screen, types the groups asked for, presses confirm. */
   async enrol(): Promise<Page> {
     const page = await this.visit("enrol.html");
     await page.getByRole("button", { name: "Connect your Ledger" }).click();
-    const groups = page.getByRole("textbox", { name: /^characters \d+ to \d+/ });
-    await groups.first().waitFor();
+    await groupsAsked(page);
     // The person reads the device's screen, and nothing else, and presses its button.
-    const address = await confirmAddress(this.device.hands);
-    for (const group of await groups.all()) {
-      const [from = 1, to = 4] = [...((await accessibleName(group)).match(/\d+/g) ?? [])].map(Number);
-      await group.fill(address.slice(2).slice(from - 1, to));
-    }
-    await page.getByRole("button", { name: "Compare" }).click();
-    await page.getByRole("heading", { name: "Enrolment sent" }).waitFor();
+    await typeGroups(page, await confirmAddress(this.device.hands));
+    await page.getByRole("heading", { name: /^Enrolment sent/ }).waitFor();
     return page;
   }
 
-  /** Pairs, enrols, and has the operator confirm the address that the device itself gives. */
-  async join(): Promise<void> {
-    const { code } = await this.#world.json<{ code: string }>("invite", this.name, "--role", "approver");
-    await (await this.pair(code)).close();
-    await this.joinDevice();
+  /** Enrols the device and reads the six words from the page. */
+  async enrolAndSay(): Promise<string> {
+    const page = await this.enrol();
+    const words = await readWords(page);
+    await page.close();
+    return words;
   }
 
-  /** Enrols, and has the operator confirm the address that the device itself gives. */
-  async joinDevice(): Promise<void> {
-    const page = await this.enrol();
-    await this.confirmedOn(page);
+  async counted(): Promise<void> {
+    const page = await this.visit("pair.html");
+    await page.getByRole("heading", { name: `You are ${this.name}, ` }).waitFor();
     await page.close();
   }
 
-  /** The operator compares the whole address, read from the device by another way, and confirms it; the page says so. */
-  async confirmedOn(page: Page): Promise<void> {
-    const address = await this.device.address();
-    await retry(async () => await this.#world.json("members", "confirm", this.name, address));
-    await page.getByText("Enrolled", { exact: true }).last().waitFor();
+  async decide(id: string): Promise<void> {
+    const page = await this.openRequest(id);
+    await this.approve(page);
+    await page.getByText("Received by the agent").waitFor();
+    await page.close();
   }
 
   /** Opens the approval page of a request that has arrived. */
@@ -163,6 +155,7 @@ export class Approver {
 
   /** Has the device asked: the prompt is on its screen when this resolves. */
   async confirm(page: Page): Promise<void> {
+    await tickComparison(page);
     await page.getByRole("button", { name: "Confirm on Ledger" }).click();
     await page.getByRole("heading", { name: "Your Ledger asks you now" }).waitFor();
     await this.device.hands.waitForScreen(asksForMessage);
@@ -193,14 +186,4 @@ export class Approver {
       if (message.type() === "error") this.complaints.push(message.text());
     });
   }
-}
-
-async function accessibleName(locator: ReturnType<Page["getByRole"]>): Promise<string> {
-  const label = await locator.getAttribute("aria-label");
-  return (
-    label ??
-    (await locator.evaluate((input) =>
-      input instanceof HTMLInputElement ? (input.labels?.[0]?.textContent ?? "") : "",
-    ))
-  );
 }

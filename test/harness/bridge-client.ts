@@ -1,4 +1,4 @@
-/** A script's connection to the bridge: a P-256 key, the login, frames in and out. */
+/** A script's connection to the bridge: a P-256 key, the login, frames in and out, and the agent's card as the bridge shows it. */
 import { randomBytes } from "node:crypto";
 import { exportJWK, generateKeyPair, importJWK } from "jose";
 import { WebSocket } from "ws";
@@ -29,29 +29,38 @@ export async function keyOf(jwk: PublicJwk & { d: string }): Promise<Key> {
   return { jwk: publicJwk, signer: { kid: thumbprint(publicJwk), sign } };
 }
 
+type Fits = (frame: BridgeFrame) => boolean;
+interface Waiter {
+  readonly fits: Fits;
+  readonly resolve: (frame: BridgeFrame) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** A connection to the bridge that has logged in. */
 export class BridgeClient {
   readonly #socket: WebSocket;
   readonly #frames: BridgeFrame[] = [];
-  #look: () => void = () => {};
+  readonly #waiting = new Set<Waiter>();
+  #card: string | null = null;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
+    socket.on("message", (data: Buffer) => this.#receive(parseBridgeFrame(data.toString("utf8"))));
+    socket.on("error", () => this.#end());
+    socket.on("close", () => this.#end());
+  }
+
+  /** Opens a connection and no more: the bridge has said hello at best. For those who log in in a way of their own. */
+  static open(port: number, headers: Readonly<Record<string, string>> = {}): BridgeClient {
+    const host = new URL(DEVELOPMENT_BRIDGE).host;
+    return new BridgeClient(
+      new WebSocket(`ws://127.0.0.1:${port}/`, { headers: { host, ...headers }, perMessageDeflate: false }),
+    );
   }
 
   /** Logs in with `key` for the agent `hsm` (a thumbprint); as that agent with its `card`. Rejects with the bridge's code. */
   static async connect(port: number, hsm: string, key: Key, card: string | null = null): Promise<BridgeClient> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, {
-      headers: { host: new URL(DEVELOPMENT_BRIDGE).host },
-      perMessageDeflate: false,
-    });
-    const client = new BridgeClient(socket);
-    socket.on("message", (data: Buffer) => {
-      client.#frames.push(parseBridgeFrame(data.toString("utf8")));
-      client.#look();
-    });
-    socket.on("error", () => client.#look());
-    socket.on("close", () => client.#look());
+    const client = BridgeClient.open(port);
     const hello = await client.take((frame) => frame.t === "hello");
     const iat = now();
     const body = {
@@ -66,27 +75,52 @@ export class BridgeClient {
     return client;
   }
 
+  /** The newest card of the agent that the bridge has shown; null where it has none. Nothing of it is verified here. */
+  get card(): string | null {
+    return this.#card;
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
   send(frame: ClientFrame): void {
     this.#socket.send(encodeFrame(frame));
   }
 
+  /** Sends what is no frame. */
+  sendText(text: string): void {
+    this.#socket.send(text);
+  }
+
   /** Takes the first frame that fits, now or later. Rejects when the connection is closed. */
-  async take(fits: (frame: BridgeFrame) => boolean): Promise<BridgeFrame> {
-    return await new Promise((resolve, reject) => {
-      this.#look = () => {
-        const at = this.#frames.findIndex(fits);
-        const [frame] = at < 0 ? [] : this.#frames.splice(at, 1);
-        if (frame !== undefined) {
-          this.#look = () => {};
-          resolve(frame);
-        } else if (this.#socket.readyState >= WebSocket.CLOSING) reject(new Error("the bridge closed the connection"));
-      };
-      this.#look();
-    });
+  async take(fits: Fits): Promise<BridgeFrame> {
+    const at = this.#frames.findIndex(fits);
+    const [frame] = at < 0 ? [] : this.#frames.splice(at, 1);
+    if (frame !== undefined) return frame;
+    if (this.#socket.readyState >= WebSocket.CLOSING) throw new Error("the bridge closed the connection");
+    return await new Promise((resolve, reject) => this.#waiting.add({ fits, resolve, reject }));
   }
 
   close(): void {
     this.#socket.terminate();
+  }
+
+  #receive(frame: BridgeFrame): void {
+    if (frame.t === "ready") this.#card = frame.card;
+    if (frame.t === "card") this.#card = frame.jws;
+    const waiter = [...this.#waiting].find(({ fits }) => fits(frame));
+    if (waiter === undefined) {
+      this.#frames.push(frame);
+      return;
+    }
+    this.#waiting.delete(waiter);
+    waiter.resolve(frame);
+  }
+
+  #end(): void {
+    for (const { reject } of this.#waiting) reject(new Error("the bridge closed the connection"));
+    this.#waiting.clear();
   }
 }
 

@@ -5,10 +5,12 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Holder, type SimulatedApprovalDevice, type Stage } from "./approval-device.ts";
+import { changePolicy } from "./company.ts";
 import { DEVICES, type DeviceName } from "./outcome-document.ts";
 import { ENDINGS, type Told } from "./outcome-table.ts";
+import { VAULT } from "./policy-plan.ts";
+import { send, waitForRequest } from "./requests.ts";
 import { storedIn, unsigned } from "./verdict.ts";
-import { send, VAULT, waitForRequest, writePolicy } from "./world.ts";
 
 /** A device's own block of tests. Its person alone approves meanwhile, so each approval signs. */
 export function drivesEveryOutcome(
@@ -27,13 +29,13 @@ export function drivesEveryOutcome(
       device = await open();
       holder = await Holder.open(stage().world, name, device);
       await holder.join();
-      await writePolicy(stage().world, [name], 1);
+      await changePolicy(stage().world, { approvers: [name], threshold: 1 });
     });
     afterAll(async () => {
       await holder?.close();
     });
 
-    const propose = async () => (await send(stage().world, { key: stage().olga })).id;
+    const propose = async () => (await send(stage().world)).id;
 
     async function isOpenStill(id: string, page: Page, signatures: number): Promise<void> {
       await unsigned(stage().world, id, "pending", []);

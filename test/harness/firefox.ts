@@ -102,21 +102,21 @@ export class FirefoxApprover {
     return page;
   }
 
-  /** Pairs with an invite as the page asks for it. Resolves with the page, which says "Paired as". */
+  /** Pairs with an invite as the page asks for it. Resolves with the page, which waits for a device. */
   async pair(code: string): Promise<Page> {
     const page = await this.visit("pair.html");
     await locate(page, "textbox", "Invite code").fill(code);
-    await locate(page, "checkbox", "I compared this fingerprint with my operator by telephone").click();
+    await (await page.waitForSelector('::-p-aria([role="checkbox"])'))?.click();
     await locate(page, "button", "Pair").click();
-    await sees(page, `Paired as ${this.name}`);
+    await sees(page, "Waiting for your device");
     return page;
   }
 
   /**
    * Enrols the Trezor behind Suite's port: the groups asked for are typed from what its screen shows. Resolves with the page, which says
-   * "Enrolment sent", and with the address as it was read: 0x and 40 hex digits.
+   * "Enrolment sent", with the address as it was read (0x and 40 hex digits), and with the six words.
    */
-  async enrolTrezor(hands: TrezorHands): Promise<{ page: Page; address: string }> {
+  async enrolTrezor(hands: TrezorHands): Promise<{ page: Page; address: string; words: string }> {
     const page = await this.visit("enrol.html");
     await locate(page, "radio", "Trezor").click();
     await locate(page, "button", "Connect your Trezor").click();
@@ -129,8 +129,11 @@ export class FirefoxApprover {
       await group.type(address.slice(2).slice(Number(from) - 1, Number(to)));
     }
     await locate(page, "button", "Compare").click();
-    await sees(page, "Enrolment sent");
-    return { page, address };
+    await sees(page, "Enrolment sent: read these six words aloud");
+    const words = await page.$$eval('[aria-label="Your six words"] li', (items) =>
+      items.map((li) => li.textContent ?? ""),
+    );
+    return { page, address, words: words.join(" ") };
   }
 
   /** `host:port` of what was asked for beside the ports mapped, Firefox's own services left out. */

@@ -1,13 +1,13 @@
 /**
  * A bridge that was taken over, as its clients see one: it stands before the real bridge, ends everybody's WebSocket, and a rule
  * may change, drop, add or hold back every frame in both directions. Login nonces pass through it, so logins work; it holds no key of
- * anybody's. protocol/README.md, "Frames".
+ * anybody's that signs. With a spy it also reads what no bridge can. protocol/README.md, "Frames".
  */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
-import { peekEnvelope, unseal } from "../../protocol/envelope.ts";
+import { peekEnvelope } from "../../protocol/envelope.ts";
 import {
   type BridgeFrame,
   type ClientFrame,
@@ -15,6 +15,7 @@ import {
   parseBridgeFrame,
   parseClientFrame,
 } from "../../protocol/frame.ts";
+import type { Spy } from "./spy.ts";
 
 export type Frame = BridgeFrame | ClientFrame;
 
@@ -23,6 +24,8 @@ export interface Passing {
   readonly to: "bridge" | "party";
   readonly frame: Frame;
   readonly wire: Wire;
+  /** The message in it, where a spy can read it. */
+  readonly jws: string | undefined;
 }
 
 /** What goes on in the frame's place, in the same direction. */
@@ -30,15 +33,9 @@ export type Rule = (passing: Passing) => readonly Frame[] | Promise<readonly Fra
 
 export const relayAll: Rule = ({ frame }) => [frame];
 
-/** A message's body, or undefined where the frame carries none. */
-export function bodyOf(frame: Frame): string | undefined {
-  return frame.t === "send" || frame.t === "deliver" ? unseal(frame.body) : undefined;
-}
-
-/** True for a frame that carries a message of this type. */
-export function carries({ frame }: { readonly frame: Frame }, type: { readonly typ: string }): boolean {
-  const body = bodyOf(frame);
-  return body !== undefined && peekEnvelope(body).typ === type.typ;
+/** True for a frame that carries a message of this type, by a spy's word. */
+export function carries({ jws }: Pick<Passing, "jws">, type: { readonly typ: string }): boolean {
+  return jws !== undefined && peekEnvelope(jws).typ === type.typ;
 }
 
 /** One party's connection: its two WebSockets. */
@@ -86,17 +83,21 @@ export class HostileRelay {
   readonly #server: WebSocketServer;
   readonly #wires = new Set<Wire>();
   rule: Rule = relayAll;
+  readonly #spy: Spy | undefined;
+  /** Every text that passed, in both directions, as it was on the wire. */
+  readonly texts: string[] = [];
 
-  private constructor(server: WebSocketServer) {
+  private constructor(server: WebSocketServer, spy: Spy | undefined) {
     this.#server = server;
+    this.#spy = spy;
     this.port = (server.address() as AddressInfo).port;
   }
 
   /** Listens on a port of its own before the bridge on `bridgePort`. */
-  static async open(bridgePort: number): Promise<HostileRelay> {
+  static async open(bridgePort: number, spy?: Spy): Promise<HostileRelay> {
     const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
     await once(server, "listening");
-    const relay = new HostileRelay(server);
+    const relay = new HostileRelay(server, spy);
     server.on("connection", (party, { headers: { host = "", origin } }) => {
       const headers = { host, ...(origin === undefined ? {} : { origin }) };
       relay.#join(
@@ -156,7 +157,10 @@ export class HostileRelay {
       wire.key = peekEnvelope(frame.jws).kid;
       wire.isAgent = frame.card !== null;
     }
-    const passing = { to, frame, wire };
+    this.texts.push(text);
+    const isSealed = frame.t === "send" || frame.t === "deliver";
+    const jws = isSealed ? await this.#spy?.read(frame.body) : undefined;
+    const passing = { to, frame, wire, jws };
     this.seen.push(passing);
     for (const changed of await this.rule(passing)) wire.pass(to, changed);
   }

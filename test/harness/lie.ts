@@ -4,10 +4,13 @@
  */
 import { randomBytes } from "node:crypto";
 import { type Hex, toRlp } from "viem";
+import { type Documents, referencesOf } from "../../protocol/governance.ts";
 import { requestIdOf } from "../../protocol/primitive.ts";
-import { type Effect, type RequestPayload, withStatement } from "../../protocol/request.ts";
+import { type Effect, type TransferRequest, withStatement } from "../../protocol/request.ts";
 import { newJti, now } from "./bridge-client.ts";
-import { DESTINATION, USDC } from "./world.ts";
+import { USDC } from "./policy-plan.ts";
+import { DESTINATION } from "./requests.ts";
+import { ROGUE_VAULT } from "./rogue-founding.ts";
 
 /** The fields of an EIP-1559 transaction in RLP's order, each as its bytes. */
 export const ETH = {
@@ -47,35 +50,41 @@ export const TOKEN: Fields = {
 };
 
 /** What a request says besides what is honest. `bytes` are what it does, `text` changes the statement alone. */
-export interface Lie extends Partial<Omit<RequestPayload, "effect" | "sign" | "statement">> {
+export interface Lie extends Partial<Omit<TransferRequest, "effect" | "sign" | "statement">> {
   readonly bytes?: string;
   readonly effect?: Partial<Effect>;
   readonly text?: (statement: string) => string;
 }
 
-/** secp256k1's generator: a point, and nobody's vault. */
-const VAULT_KEY =
-  "0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8";
 export const usdc = { contract: USDC, symbol: "USDC", decimals: 6 };
 
-/** Thumbprints of an HSM and of a reader; a request between them for 1.5 ETH, or with a token for 250,000 USDC, but for the lie. Its statement agrees with what it says. */
-export function makeRequest(between: { readonly hsm: string; readonly to: string }, lie: Lie): RequestPayload {
+/** Between whom, and what is in force there. */
+export interface Between {
+  /** Thumbprints of the HSM and of the reader. */
+  readonly hsm: string;
+  readonly to: string;
+  readonly documents: Documents;
+}
+
+/** A request for 1.5 ETH, or with a token for 250,000 USDC, but for the lie. Its statement agrees with what it says. */
+export function makeRequest({ hsm, to, documents }: Between, lie: Lie): TransferRequest {
   const { bytes, effect, text, ...rest } = lie;
   const token = rest.token ?? null;
   const iat = now();
   const coin = { amount: "1.50", asset: "ETH", to: DESTINATION, maxFee: "0.00063 ETH", nonce: 7 };
   const payload = withStatement({
     v: 1,
-    iss: between.hsm,
-    aud: [between.to],
+    iss: hsm,
+    aud: [to],
     jti: newJti(),
     iat,
     exp: (Math.floor(iat / 60) + 60) * 60,
     request: requestIdOf(randomBytes(10)),
     verb: "SEND",
-    vault: { id: "ab".repeat(16), name: "Treasury-1", publicKey: VAULT_KEY },
+    vault: ROGUE_VAULT,
     network: { id: "eip155:1", name: "Ethereum", symbol: "ETH", decimals: 18 },
     token,
+    payee: null,
     sign: [bytes ?? encode(token === null ? ETH : TOKEN)],
     effect: {
       ...coin,
@@ -83,9 +92,8 @@ export function makeRequest(between: { readonly hsm: string; readonly to: string
       ...effect,
     },
     initiator: "Olga",
-    quorum: { threshold: 2, people: ["Alice", "Bob", "Carol"], vendors: [] },
-    policy: { n: 17, digest: "cd".repeat(32) },
-    people: { n: 3, digest: "ef".repeat(32) },
+    quorum: { threshold: 2, people: ["Alice", "Bob", "Carol", "Dan"], vendors: [] },
+    ...referencesOf(documents),
     ...rest,
   });
   return text === undefined ? payload : { ...payload, statement: text(payload.statement) };

@@ -1,7 +1,8 @@
 /** The lies that a request can tell, one a row; each is refused by name. protocol/README.md, "Checking a request". */
 import { type Hex, toRlp } from "viem";
 import { call, ETH, encode, type Lie, TOKEN, TRANSFER, UNITS, usdc } from "./lie.ts";
-import { DESTINATION } from "./world.ts";
+import { DESTINATION } from "./requests.ts";
+import { PAYEE, ROGUE_VAULT } from "./rogue-founding.ts";
 
 export const ELSEWHERE = "0x8617E340B3D01FA5F11F306F4090FD50E238070D";
 const OTHER_TOKEN = "0xdAC17F958D2ee523a2206206994597C13D831ec7";
@@ -9,6 +10,10 @@ const TO: Hex = `0x${DESTINATION.slice(2).toLowerCase()}`;
 
 const DIFFERS = "ERR_REQUEST_DIFFERS";
 const STATEMENT = "ERR_STATEMENT_DIFFERS";
+const CHARTER = "ERR_CHARTER";
+/** Twice secp256k1's generator. */
+const OTHER_KEY =
+  "04c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee51ae168fea63dc339a3c58419466ceaeef7f632653266d0e1236431a950cfe52a";
 const UNSUPPORTED = "ERR_TX_UNSUPPORTED";
 const MALFORMED = "ERR_TX_MALFORMED";
 const replacing = (from: string | RegExp, to: string): Lie => ({ text: (statement) => statement.replace(from, to) });
@@ -59,6 +64,66 @@ export const LIES: readonly (readonly [what: string, lie: () => Lie, code: strin
     DIFFERS,
     /destination/,
   ],
+  // It gives words another meaning than the documents that were approved.
+  [
+    "another key under the vault's name",
+    () => ({ vault: { ...ROGUE_VAULT, publicKey: OTHER_KEY } }),
+    DIFFERS,
+    /on the vault/,
+  ],
+  [
+    "another id under the vault's name",
+    () => ({ vault: { ...ROGUE_VAULT, id: "cd".repeat(16) } }),
+    DIFFERS,
+    /on the vault/,
+  ],
+  [
+    "a network under another name",
+    () => ({ network: { id: "eip155:1", name: "Sepolia", symbol: "ETH", decimals: 18 } }),
+    DIFFERS,
+    /on the network/,
+  ],
+  ["a payee who is not in the address book", () => ({ payee: "Acme" }), DIFFERS, /on the payee/],
+  [
+    "a payee who is left out",
+    () => ({ bytes: encode(ETH, { to: PAYEE.address.toLowerCase() }), effect: { to: PAYEE.address } }),
+    DIFFERS,
+    /on the payee/,
+  ],
+  [
+    "a token that the policy does not have",
+    () => ({
+      token: { ...usdc, contract: OTHER_TOKEN },
+      bytes: encode(TOKEN, { to: OTHER_TOKEN.toLowerCase() }),
+    }),
+    DIFFERS,
+    /on the token/,
+  ],
+  [
+    "a smaller quorum than the rule's",
+    () => ({ quorum: { threshold: 1, people: ["Alice", "Bob", "Carol", "Dan"], vendors: [] } }),
+    DIFFERS,
+    /on the quorum/,
+  ],
+  [
+    "somebody in the quorum who is not in the group",
+    () => ({ initiator: "Carol", quorum: { threshold: 2, people: ["Alice", "Bob", "Olga"], vendors: [] } }),
+    DIFFERS,
+    /on the quorum/,
+  ],
+  [
+    "a fee above the rule's",
+    () => ({ bytes: encode(ETH, { gas: "0x0f4240" }), effect: { maxFee: "0.03 ETH" } }),
+    "ERR_POLICY_DENIED",
+    /fee could pass/,
+  ],
+  [
+    "another policy of the same number",
+    () => ({ policy: { n: 1, digest: "cd".repeat(32) } }),
+    CHARTER,
+    /another policy/,
+  ],
+  ["other people of the same number", () => ({ people: { n: 1, digest: "cd".repeat(32) } }), CHARTER, /another policy/],
   // Its statement says something else.
   ["statement's amount", () => replacing("1.50", "0.50"), STATEMENT, /amount/],
   ["statement's asset", () => replacing("ETH TO", "WETH TO"), STATEMENT, /asset/],
@@ -66,7 +131,7 @@ export const LIES: readonly (readonly [what: string, lie: () => Lie, code: strin
   ["statement's network", () => replacing("ON Ethereum", "ON Sepolia"), STATEMENT, /network/],
   ["statement's vault", () => replacing("FROM Treasury-1", "FROM Petty-cash"), STATEMENT, /vault/],
   ["statement's fee", () => replacing("0.00063", "0.00001"), STATEMENT, /maximum fee/],
-  ["statement's quorum", () => replacing("needs 2 of 3", "needs 3 of 3"), STATEMENT, /quorum/],
+  ["statement's quorum", () => replacing("needs 2 of 4", "needs 3 of 4"), STATEMENT, /quorum/],
   ["statement's expiry", () => replacing(/expires \d{4}/, "expires 2020"), STATEMENT, /expiry/],
   ["statement's digest", () => replacing("{digest}", "0".repeat(64)), STATEMENT, /digest/],
   ["statement's HSM", () => replacing(/[0-9a-f]{8}$/, "00000000"), STATEMENT, /HSM identity/],

@@ -1,50 +1,39 @@
 /**
- * An approver without a browser: the protocol spoken by a script that holds its extension key and a device key in the clear.
- * It stands for a hostile computer (it sends what no page would) and for the speed of many approvers.
+ * A person without a browser: the protocol spoken by a script that holds its extension's keys and a device key in the clear.
+ * It stands for a hostile computer (it sends what no page would) and for the speed of many people.
  */
-import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
-import { addressOfPublicKey, personalMessageHash } from "../../protocol/device-signature.ts";
-import {
-  type Claims,
-  type MessageType,
-  openEnvelope,
-  peekEnvelope,
-  seal,
-  signEnvelope,
-  unseal,
-} from "../../protocol/envelope.ts";
+import type { Charter } from "../../protocol/charter.ts";
+import type { Claims, MessageType } from "../../protocol/envelope.ts";
 import { parseInvite } from "../../protocol/invite.ts";
 import {
   APPROVAL,
   ENROLMENT,
+  FREEZE,
+  FREEZES,
+  type Freezes,
   PAIR,
   RECEIPT,
   REFUSAL,
+  REJECTION,
   type Receipt,
   type Refusal,
+  type RejectReason,
   SYNC,
   WELCOME,
+  type Welcome,
+  WITHDRAWAL,
 } from "../../protocol/message.ts";
-import type { PublicJwk } from "../../protocol/primitive.ts";
+import { thumbprint } from "../../protocol/primitive.ts";
 import { REQUEST, type RequestPayload, requestDigest } from "../../protocol/request.ts";
+import { makeSealKey, publicSealJwk, seal, unseal } from "../../protocol/seal.ts";
 import type { Vendor } from "../../protocol/vendor.ts";
-import { BridgeClient, type Key, keyOf, makeKey, newJti, now } from "./bridge-client.ts";
-import type { World } from "./world.ts";
-
-/** A device's key, which signs whatever it is told: the opposite of a device. */
-export class LooseDevice {
-  readonly #secret = secp256k1.keygen().secretKey;
-  readonly address = addressOfPublicKey(secp256k1.getPublicKey(this.#secret, false));
-
-  sign(statement: string): string {
-    const signature = secp256k1.sign(personalMessageHash(statement), this.#secret, {
-      prehash: false,
-      format: "recovered",
-    });
-    return `0x${bytesToHex(signature.subarray(1))}${signature[0] === 1 ? "1c" : "1b"}`;
-  }
-}
+import { wordsOfPairing } from "../../protocol/words.ts";
+import { BridgeClient, type Key, keyOf, makeKey, newJti } from "./bridge-client.ts";
+import { LooseDevice } from "./loose-device.ts";
+import { Mail } from "./mail.ts";
+import { claimsOf, jtiOf, message, openCard } from "./message.ts";
+import type { Participant } from "./participant.ts";
+import { retry } from "./retry.ts";
 
 export interface Arrived {
   readonly jws: string;
@@ -54,88 +43,133 @@ export interface Arrived {
   readonly statement: string;
 }
 
-/** A paired approver. Messages are kept until they are asked for. */
-export class Member {
-  readonly key: Key;
+export interface MemberOptions {
+  readonly vendor?: Vendor;
+  /** The device at hand; a new one where it is not named. */
+  readonly device?: LooseDevice;
+}
+
+/** Messages are kept until they are asked for. */
+export class Member implements Participant {
+  readonly name: string;
   readonly device: LooseDevice;
-  readonly hsm: string;
-  readonly #hsmJwk: PublicJwk;
-  readonly #client: BridgeClient;
-  readonly #messages: string[] = [];
+  readonly vendor: Vendor;
+  readonly #port: number;
+  #mail: Mail | undefined;
+  /** Thumbprint of the receiving key that went with PAIR: the words commit to it. */
+  #paired: { key: Parameters<typeof wordsOfPairing>[0]["seal"] } | undefined;
 
-  private constructor(key: Key, device: LooseDevice, hsm: string, hsmJwk: PublicJwk, client: BridgeClient) {
-    this.key = key;
-    this.device = device;
-    this.hsm = hsm;
-    this.#hsmJwk = hsmJwk;
-    this.#client = client;
+  constructor(world: { readonly port: number }, name: string, options: MemberOptions = {}) {
+    this.#port = world.port;
+    this.name = name;
+    this.device = options.device ?? new LooseDevice();
+    this.vendor = options.vendor ?? "Ledger";
   }
 
-  /** Pairs with a fresh invite; with `enrol` also enrols a device and has the operator confirm it. */
-  static async join(world: World, name: string, options: { enrol?: boolean; vendor?: Vendor } = {}): Promise<Member> {
-    const { enrol = true, vendor = "Ledger" } = options;
-    const { code } = await world.json<{ code: string }>("invite", name, "--role", "approver");
-    const member = await Member.pair(world, code);
-    if (enrol) await member.enrol(world, name, vendor);
-    return member;
+  get mail(): Mail {
+    if (this.#mail === undefined) throw new Error(`${this.name} is not paired`);
+    return this.#mail;
   }
 
-  static async pair(world: Pick<World, "port">, code: string): Promise<Member> {
+  get key(): Key {
+    return this.mail.key;
+  }
+
+  /** Thumbprint of the HSM identity that counts here now. */
+  get hsm(): string {
+    return this.mail.hsm;
+  }
+
+  get charter(): Charter | null {
+    return this.mail.charter;
+  }
+
+  /** Uses an invite. Rejects with the agent's code where it is refused. */
+  async pair(code: string): Promise<void> {
     const invite = parseInvite(code);
-    const inviteKey = await keyOf({ ...invite.key, d: invite.d });
+    const { hsm } = invite;
+    const once = await keyOf({ ...invite.key, d: invite.d });
     const key = await makeKey();
-    const invited = await retry(async () => await BridgeClient.connect(world.port, invite.hsm, inviteKey));
-    const jws = await message(PAIR, inviteKey, invite.hsm, { key: key.jwk });
-    invited.send({ v: 1, t: "send", id: newJti(), to: invite.hsm, body: seal(jws) });
-    const frame = await invited.take((f) => f.t === "deliver");
-    invited.close();
-    if (frame.t !== "deliver") throw new Error("no welcome");
-    const answer = unseal(frame.body);
-    const claimed = JSON.parse(Buffer.from(answer.split(".")[1] ?? "", "base64url").toString()) as {
-      hsm?: PublicJwk;
-      code?: string;
-    };
-    if (claimed.hsm === undefined) throw Object.assign(new Error(claimed.code ?? "refused"), { code: claimed.code });
-    const hsmJwk = claimed.hsm;
-    await openEnvelope(answer, {
-      type: WELCOME,
-      keyOf: (kid) => (kid === invite.hsm ? hsmJwk : undefined),
-      audience: key.signer.kid,
-      now: now(),
+    const pair = await makeSealKey(true);
+    const own = { key: await publicSealJwk(pair), secret: pair.privateKey };
+    const invited = await retry(async () => await BridgeClient.connect(this.#port, hsm, once));
+    const card = await retry(async () => await openCard(invited.card ?? "", hsm));
+    const jws = await message(PAIR, once, hsm, { key: key.jwk, seal: own.key });
+    invited.send({ v: 1, t: "send", id: newJti(), to: hsm, body: await seal(jws, card.seal) });
+    // Either the roster has the new key soon, or the invite is told why not.
+    const refusal = invited
+      .take(({ t }) => t === "deliver")
+      .then(async (frame) => {
+        const answer = frame.t === "deliver" ? await unseal(frame.body, () => own.secret) : "";
+        const claimed = String(claimsOf(answer)["code"]);
+        throw Object.assign(new Error(claimed), { code: claimed });
+      });
+    const refused = refusal.catch((error: unknown) => {
+      if (error instanceof Error && "code" in error) throw error;
+      return new Promise<never>(() => {});
     });
-    const client = await retry(async () => await BridgeClient.connect(world.port, invite.hsm, key));
-    return new Member(key, new LooseDevice(), invite.hsm, hsmJwk, client);
+    try {
+      this.#mail = await Promise.race([
+        Mail.open({ key, port: this.#port, hsm, hsmJwk: card.hsm, seal: own }),
+        refused,
+      ]);
+    } finally {
+      invited.close();
+    }
+    this.#paired = own;
+    await this.sync();
+    await this.welcome();
   }
 
-  async enrol(world: World, name: string, vendor: Vendor, address = this.device.address): Promise<void> {
-    await this.announce(vendor, address);
-    await retry(async () => await world.json("members", "confirm", name, address));
+  async begin(code: string): Promise<string> {
+    await this.pair(code);
+    await this.announce();
+    return await this.words();
   }
 
-  /** Sends the enrolment of a device, which the operator then confirms. */
-  async announce(vendor: Vendor = "Ledger", address = this.device.address): Promise<void> {
-    await this.post(ENROLMENT, {
-      address,
-      vendor,
-      model: vendor === "Ledger" ? "nano-s-plus" : "trezor-one",
-      path: "m/44'/60'/7'/0/0",
-    });
+  /** Sends the enrolment of a device; returns the message's `jti`. */
+  async announce(address = this.device.address, vendor = this.vendor): Promise<string> {
+    const model = vendor === "Ledger" ? "nano-s-plus" : "trezor-one";
+    return await this.post(ENROLMENT, { address, vendor, model, path: "m/44'/60'/7'/0/0" });
   }
 
-  /** Sends a message of this member and returns its jti. */
+  /** The six words, once the agent has the device. `change` says them of something else than what is so. */
+  async words(change: Partial<Parameters<typeof wordsOfPairing>[0]> = {}): Promise<string> {
+    const { name, roles } = await this.welcome(({ devices }) => devices.length > 0);
+    if (this.#paired === undefined) throw new Error(`${this.name} is not paired`);
+    const { address } = this.device;
+    const facts = { hsm: this.hsm, key: this.key.jwk, seal: this.#paired.key, name, roles, address };
+    return wordsOfPairing({ ...facts, ...change });
+  }
+
+  async counted(): Promise<void> {
+    const isMine = ({ address, state }: Welcome["devices"][number]) =>
+      address === this.device.address && state === "enrolled";
+    await this.welcome(({ standing, devices }) => standing === "member" && devices.some(isMine));
+  }
+
+  async decide(id: string): Promise<void> {
+    const of = await this.approve(await this.request(id));
+    const named = this.receipt(id, ({ records }) => records.some((record) => record.of === of));
+    // Of a rotation that it completes there is the act alone: the next identity speaks from then on.
+    await Promise.race([named, this.mail.act(id)]);
+  }
+
+  /** Sends a message of this member and returns its `jti`. */
   async post<T extends Claims>(
     type: MessageType<T>,
     body: Omit<T, keyof Claims>,
     key: Key = this.key,
+    exp?: number,
   ): Promise<string> {
-    const jws = await message(type, key, this.hsm, body);
-    this.postRaw(jws);
-    return (JSON.parse(Buffer.from(jws.split(".")[1] ?? "", "base64url").toString()) as { jti: string }).jti;
+    const jws = await message(type, key, this.hsm, body, exp);
+    await this.postRaw(jws);
+    return jtiOf(jws);
   }
 
-  /** Sends any JWS as the body of a frame. */
-  postRaw(jws: string): void {
-    this.#client.send({ v: 1, t: "send", id: newJti(), to: this.hsm, body: seal(jws) });
+  /** Seals any JWS to the agent and sends it. */
+  async postRaw(jws: string): Promise<void> {
+    await this.mail.post(jws);
   }
 
   async approve(
@@ -148,83 +182,70 @@ export class Member {
       address: this.device.address,
       signature: this.device.sign(arrived.statement),
     };
-    return await this.post(APPROVAL, { ...body, ...change });
+    // An approval lasts as long as its request.
+    return await this.post(APPROVAL, { ...body, ...change }, this.key, arrived.payload.exp);
+  }
+
+  async reject({ payload, digest }: Arrived, reason: RejectReason = "other"): Promise<string> {
+    return await this.post(REJECTION, { request: payload.request, digest, reason });
+  }
+
+  async withdraw({ payload, digest }: Arrived): Promise<string> {
+    return await this.post(WITHDRAWAL, { request: payload.request, digest });
+  }
+
+  /** Stops a vault, or everything where it is null. */
+  async freeze(vault: string | null): Promise<string> {
+    return await this.post(FREEZE, { vault });
+  }
+
+  /** Asks for all that was missed, and tells the receiving key. */
+  async sync(known: string[] = []): Promise<string> {
+    return await this.post(SYNC, { known, charter: this.charter?.n ?? 0, seal: this.mail.seal });
+  }
+
+  /** Receives with a new key from now on. */
+  async renewSeal(): Promise<void> {
+    await this.mail.renewSeal();
+    await this.sync();
   }
 
   /** The next request that comes, or the one with this id. */
   async request(id?: string): Promise<Arrived> {
-    return await this.#find(REQUEST, ({ payload, jws, bytes }) => {
+    return await this.mail.find(REQUEST, ({ payload, jws, bytes }) => {
       if (id !== undefined && payload.request !== id) return undefined;
       const digest = requestDigest(bytes);
       return { jws, payload, digest, statement: payload.statement.replace("{digest}", digest) };
     });
   }
 
-  /** The next receipt of a request that satisfies `until`. */
+  /** A receipt of a request that satisfies `until`. */
   async receipt(id: string, until: (receipt: Receipt) => boolean = () => true): Promise<Receipt> {
-    return await this.#find(RECEIPT, ({ payload }) => (payload.request === id && until(payload) ? payload : undefined));
+    return await this.mail.find(RECEIPT, ({ payload }) =>
+      payload.request === id && until(payload) ? payload : undefined,
+    );
   }
 
   /** The refusal of the message `jti`. */
   async refusal(jti: string): Promise<Refusal> {
-    return await this.#find(REFUSAL, ({ payload }) => (payload.of === jti ? payload : undefined));
+    return await this.mail.find(REFUSAL, ({ payload }) => (payload.of === jti ? payload : undefined));
   }
 
-  async sync(known: string[] = []): Promise<void> {
-    await this.post(SYNC, { known });
+  async welcome(until: (welcome: Welcome) => boolean = () => true): Promise<Welcome> {
+    return await this.mail.find(WELCOME, ({ payload }) => (until(payload) ? payload : undefined));
+  }
+
+  /** A list of what is frozen that satisfies `until`. */
+  async freezes(until: (freezes: Freezes) => boolean = () => true): Promise<Freezes> {
+    return await this.mail.find(FREEZES, ({ payload }) => (until(payload) ? payload : undefined));
+  }
+
+  /** Thumbprint of the signing key: its routing address at the bridge. */
+  get kid(): string {
+    return thumbprint(this.key.jwk);
   }
 
   close(): void {
-    this.#client.close();
-  }
-
-  async #find<T extends Claims, R>(
-    type: MessageType<T>,
-    pick: (opened: { payload: T; bytes: Uint8Array; jws: string }) => R | undefined,
-  ): Promise<R> {
-    for (let at = 0; ; at += 1) {
-      const jws = this.#messages[at] ?? (await this.#next());
-      if (peekEnvelope(jws).typ !== type.typ) continue;
-      const opened = await openEnvelope(jws, {
-        type,
-        keyOf: (kid) => (kid === this.hsm ? this.#hsmJwk : undefined),
-        audience: this.key.signer.kid,
-        now: now(),
-      });
-      const picked = pick({ ...opened, jws });
-      if (picked !== undefined) return picked;
-    }
-  }
-
-  async #next(): Promise<string> {
-    const frame = await this.#client.take((f) => f.t === "deliver");
-    if (frame.t !== "deliver") throw new Error("not a delivery");
-    this.#client.send({ v: 1, t: "ack", seq: frame.seq });
-    const jws = unseal(frame.body);
-    this.#messages.push(jws);
-    return jws;
-  }
-}
-
-async function message<T extends Claims>(
-  type: MessageType<T>,
-  key: Key,
-  audience: string,
-  body: Omit<T, keyof Claims>,
-): Promise<string> {
-  const iat = now();
-  const claims: Claims = { v: 1, iss: key.signer.kid, aud: [audience], jti: newJti(), iat, exp: iat + 3600 };
-  return await signEnvelope(type, { ...claims, ...body } as unknown as T, key.signer);
-}
-
-/** Tries again for a while: what is waited for happens in another process. */
-export async function retry<T>(attempt: () => Promise<T>, tries = 100): Promise<T> {
-  for (let left = tries; ; left -= 1) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (left <= 1) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    this.#mail?.close();
   }
 }

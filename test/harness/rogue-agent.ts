@@ -1,20 +1,21 @@
 /**
  * An agent that lies: an HSM identity of its own, whose fingerprint people have compared and pinned, at a real bridge. It pairs and
- * enrols whoever comes, signs whatever request it is told to, and answers approvals with a receipt. It has no vault and no policy.
+ * enrols whoever comes, founds a company of that person and three puppets, signs whatever request it is told to, and answers approvals
+ * with a receipt. Its founding is honest, or nothing that comes after would be believed; it has no vault.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair } from "jose";
+import { ACT, ACT_EXP, applyAct, type Charter } from "../../protocol/charter.ts";
 import {
   type Claims,
   type MessageType,
   openEnvelope,
+  payloadText,
   peekEnvelope,
-  seal,
   signEnvelope,
   signPayload,
-  unseal,
 } from "../../protocol/envelope.ts";
 import { DEVELOPMENT_BRIDGE, encodeInvite } from "../../protocol/invite.ts";
 import {
@@ -22,45 +23,53 @@ import {
   type Approval,
   CARD,
   ENROLMENT,
+  FREEZES,
   PAIR,
+  type Pair,
   RECEIPT,
   type RequestRecord,
   ROSTER,
+  SYNC,
   WELCOME,
 } from "../../protocol/message.ts";
-import { fingerprint, type PublicJwk, thumbprint } from "../../protocol/primitive.ts";
+import type { Device } from "../../protocol/people.ts";
+import { fingerprint, type PublicJwk, sha256Hex, thumbprint } from "../../protocol/primitive.ts";
 import { REQUEST, type RequestPayload } from "../../protocol/request.ts";
+import { makeSealKey, publicSealJwk, seal, unseal } from "../../protocol/seal.ts";
 import { BridgeClient, type Key, makeKey, newJti, now } from "./bridge-client.ts";
 import { type Program, startProgram } from "./program.ts";
+import { foundingOf, makePuppets, type Puppet } from "./rogue-founding.ts";
 
-type Welcomed = { readonly address: string; readonly vendor: "Ledger" | "Trezor"; readonly model: string };
+interface Parts {
+  readonly bridge: Program;
+  readonly client: BridgeClient;
+  readonly folder: string;
+  /** Opens what is sealed to its card. */
+  readonly secret: CryptoKey;
+  readonly puppets: readonly Puppet[];
+}
 
 export class RogueAgent {
   readonly hsm: Key;
   readonly port: number;
   /** Approvals that came, verified under the member's key. */
   readonly approvals: Approval[] = [];
-  readonly #bridge: Program;
-  readonly #client: BridgeClient;
-  readonly #folder: string;
+  readonly #parts: Parts;
   readonly #name: string;
   #invite: PublicJwk | undefined;
-  #member: PublicJwk | undefined;
-  #device: Welcomed | undefined;
+  #paired: Pair | undefined;
+  #device: Device | undefined;
+  #founding: { payload: RequestPayload; text: string } | undefined;
+  #charter: { act: string; charter: Charter } | undefined;
   #rosters = 0;
   #inForce: (n: number) => void = () => {};
   #failure: unknown;
 
-  private constructor(
-    parts: { hsm: Key; port: number; bridge: Program; client: BridgeClient; folder: string },
-    name: string,
-  ) {
-    this.hsm = parts.hsm;
-    this.port = parts.port;
-    this.#bridge = parts.bridge;
-    this.#client = parts.client;
-    this.#folder = parts.folder;
+  private constructor(hsm: Key, port: number, name: string, parts: Parts) {
+    this.hsm = hsm;
+    this.port = port;
     this.#name = name;
+    this.#parts = parts;
   }
 
   /** Starts a bridge that serves this agent, and logs in. `name` is what it calls whoever pairs. */
@@ -75,9 +84,12 @@ export class RogueAgent {
     const bridge = startProgram("bridge/main.ts", ["--config", config]);
     const port = Number((await bridge.logged("listening"))["port"]);
     const link = await makeKey();
-    const card = await signed(hsm, CARD, DEVELOPMENT_BRIDGE, { n: 1, hsm: hsm.jwk, link: link.jwk });
+    const pair = await makeSealKey(true);
+    const body = { n: 1, hsm: hsm.jwk, link: link.jwk, seal: await publicSealJwk(pair) };
+    const card = await signed(hsm, CARD, DEVELOPMENT_BRIDGE, body);
     const client = await BridgeClient.connect(port, hsm.signer.kid, link, card);
-    const agent = new RogueAgent({ hsm, port, bridge, client, folder }, name);
+    const parts = { bridge, client, folder, secret: pair.privateKey, puppets: await makePuppets() };
+    const agent = new RogueAgent(hsm, port, name, parts);
     agent.#serve().catch((error: unknown) => {
       agent.#failure = error;
     });
@@ -97,10 +109,26 @@ export class RogueAgent {
     return encodeInvite({ v: 1, bridge: DEVELOPMENT_BRIDGE, hsm: this.hsm.signer.kid, key: this.#invite, d });
   }
 
+  /** Asks the person, who has paired and enrolled, for the founding; the puppets sign whatever they are given. Returns its request's id. */
+  async askFounding(): Promise<string> {
+    if (this.#device === undefined) throw new Error("no device is enrolled");
+    const person = { name: this.#name, extension: this.#member(), device: this.#device };
+    const payload = foundingOf(this.hsm.signer.kid, person, this.#parts.puppets);
+    const text = payloadText(REQUEST, payload);
+    this.#founding = { payload, text };
+    await this.#send(this.member, await signPayload(REQUEST, text, this.hsm.signer));
+    return payload.request;
+  }
+
   /** Thumbprint of the browser that was paired. */
   get member(): string {
-    if (this.#member === undefined) throw new Error("nobody is paired");
-    return thumbprint(this.#member);
+    return thumbprint(this.#member());
+  }
+
+  /** What is in force since the founding. */
+  get charter(): Charter {
+    if (this.#charter === undefined) throw new Error("nothing is founded");
+    return this.#charter.charter;
   }
 
   /** Signs a payload as it is, schema or not, and sends it. */
@@ -114,29 +142,28 @@ export class RogueAgent {
   }
 
   async close(): Promise<void> {
-    this.#client.close();
-    await this.#bridge.stop();
-    rmSync(this.#folder, { recursive: true, force: true });
+    this.#parts.client.close();
+    await this.#parts.bridge.stop();
+    rmSync(this.#parts.folder, { recursive: true, force: true });
   }
 
   async #serve(): Promise<void> {
+    const { client, secret } = this.#parts;
     for (;;) {
-      const frame = await this.#client.take(() => true).catch(() => undefined);
+      const frame = await client.take(() => true).catch(() => undefined);
       if (frame === undefined) return;
       if (frame.t === "error") throw new Error(`the bridge says ${frame.code}`);
       if (frame.t === "enrolled") this.#inForce(frame.n);
       if (frame.t !== "deliver") continue;
-      await this.#answer(frame.from, unseal(frame.body));
-      this.#client.send({ v: 1, t: "ack", seq: frame.seq });
+      await this.#answer(frame.from, await unseal(frame.body, () => secret));
+      client.send({ v: 1, t: "ack", seq: frame.seq });
     }
   }
 
   async #answer(from: string, jws: string): Promise<void> {
     switch (peekEnvelope(jws).typ) {
       case PAIR.typ:
-        this.#member = (await this.#open(PAIR, jws)).key;
-        // The welcome first: the roster that follows has the invite no more.
-        await this.#welcome(from);
+        this.#paired = await this.#open(PAIR, jws);
         this.#invite = undefined;
         return await this.#publishRoster();
       case ENROLMENT.typ: {
@@ -144,42 +171,84 @@ export class RogueAgent {
         this.#device = { address, vendor, model };
         return await this.#welcome(from);
       }
+      case SYNC.typ: {
+        const { charter } = await this.#open(SYNC, jws);
+        await this.#welcome(from);
+        if (this.#charter !== undefined && charter === 0) await this.#send(from, this.#charter.act);
+        return await this.#send(from, await signed(this.hsm, FREEZES, from, { n: 1, freezes: [] }));
+      }
       case APPROVAL.typ: {
         const approval = await this.#open(APPROVAL, jws);
         this.approvals.push(approval);
-        const { jti: of, request, digest, iat: at } = approval;
-        const record: RequestRecord = { kind: "approval", person: this.#name, of, at, vendor: "Ledger", reason: null };
-        const body = { request, digest, n: 1, state: "pending" as const, records: [record], hash: null };
-        return await this.#send(from, await signed(this.hsm, RECEIPT, from, body));
+        const isFounding = approval.request === this.#founding?.payload.request;
+        if (isFounding) await this.#found(jws);
+        return await this.#receipt(from, approval, isFounding ? "enacted" : "pending");
       }
       default:
-        return await this.#welcome(from);
+        throw new Error(`a ${peekEnvelope(jws).typ} came`);
     }
   }
 
+  async #receipt(from: string, approval: Approval, state: "enacted" | "pending"): Promise<void> {
+    const { jti: of, request, digest, iat: at, address } = approval;
+    const person = this.#name;
+    const record: RequestRecord = { kind: "approval", person, of, at, vendor: "Ledger", address, reason: null };
+    const body = { request, digest, n: 1, state, records: [record], hash: null };
+    await this.#send(from, await signed(this.hsm, RECEIPT, from, body));
+  }
+
+  /** With the person's own approval and the puppets' the founding takes effect. */
+  async #found(approval: string): Promise<void> {
+    if (this.#founding === undefined) throw new Error("nothing was asked for");
+    const { payload, text } = this.#founding;
+    const digest = sha256Hex(new TextEncoder().encode(text));
+    const statement = payload.statement.replace("{digest}", digest);
+    const approvals = [approval];
+    for (const { key, device } of this.#parts.puppets) {
+      const body = { request: payload.request, digest, address: device.address, signature: device.sign(statement) };
+      approvals.push(await signed(key, APPROVAL, this.hsm.signer.kid, body, payload.exp));
+    }
+    const { policy, people } = payload;
+    const body = { n: 1, previous: null, request: text, approvals, policy, people };
+    const act = await signed(this.hsm, ACT, this.hsm.signer.kid, body, ACT_EXP);
+    this.#charter = { act, charter: (await applyAct(null, act, this.hsm.jwk)).charter };
+    await this.#send(this.member, act);
+    await this.#welcome(this.member);
+  }
+
   async #open<T extends Claims>(type: MessageType<T>, jws: string): Promise<T> {
-    const keys = [this.#invite, this.#member].filter((key) => key !== undefined);
+    const keys = [this.#invite, this.#paired?.key].filter((key) => key !== undefined);
     const keyOf = (kid: string) => keys.find((key) => thumbprint(key) === kid);
     return (await openEnvelope(jws, { type, keyOf, audience: this.hsm.signer.kid, now: now() })).payload;
   }
 
   async #welcome(to: string): Promise<void> {
-    const devices = this.#device === undefined ? [] : [{ ...this.#device, state: "enrolled" as const }];
-    const body = { hsm: this.hsm.jwk, name: this.#name, roles: ["approver" as const], devices };
-    const audience = this.#member === undefined ? to : thumbprint(this.#member);
-    await this.#send(to, await signed(this.hsm, WELCOME, audience, body));
+    const isMember = this.#charter !== undefined;
+    const state = isMember ? ("enrolled" as const) : ("pending" as const);
+    const devices = this.#device === undefined ? [] : [{ ...this.#device, state }];
+    const standing = isMember ? ("member" as const) : ("pending" as const);
+    const roles = ["initiator" as const, "approver" as const, "admin" as const];
+    const founder = this.hsm.signer.kid;
+    const body = { hsm: this.hsm.jwk, founder, founding: null, name: this.#name, roles, devices, standing };
+    await this.#send(to, await signed(this.hsm, WELCOME, to, body));
   }
 
   async #publishRoster(): Promise<void> {
     this.#rosters += 1;
-    const members = this.#member === undefined ? [] : [this.#member];
+    const members = this.#paired === undefined ? [] : [this.#paired.key];
     const invites = this.#invite === undefined ? [] : [{ key: this.#invite, exp: now() + 3600 }];
     const jws = await signed(this.hsm, ROSTER, DEVELOPMENT_BRIDGE, { n: this.#rosters, members, invites });
-    this.#client.send({ v: 1, t: "roster", jws });
+    this.#parts.client.send({ v: 1, t: "roster", jws });
   }
 
   async #send(to: string, jws: string): Promise<void> {
-    this.#client.send({ v: 1, t: "send", id: newJti(), to, body: seal(jws) });
+    if (this.#paired === undefined) throw new Error("nobody is paired");
+    this.#parts.client.send({ v: 1, t: "send", id: newJti(), to, body: await seal(jws, this.#paired.seal) });
+  }
+
+  #member(): PublicJwk {
+    if (this.#paired === undefined) throw new Error("nobody is paired");
+    return this.#paired.key;
   }
 }
 
@@ -188,8 +257,8 @@ async function signed<T extends Claims>(
   type: MessageType<T>,
   audience: string,
   body: Omit<T, keyof Claims>,
+  exp = now() + 3600,
 ): Promise<string> {
-  const iat = now();
-  const claims: Claims = { v: 1, iss: key.signer.kid, aud: [audience], jti: newJti(), iat, exp: iat + 3600 };
+  const claims: Claims = { v: 1, iss: key.signer.kid, aud: [audience], jti: newJti(), iat: now(), exp };
   return await signEnvelope(type, { ...claims, ...body } as unknown as T, key.signer);
 }

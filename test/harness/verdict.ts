@@ -2,7 +2,8 @@
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
 import type { Approver } from "./approver.ts";
-import { showRequest, type World } from "./world.ts";
+import { showRequest } from "./requests.ts";
+import { type World } from "./world.ts";
 
 /** A sentence, its code in small print, and nothing asked any more. */
 export async function says(page: Page, sentence: string | RegExp, code: string | RegExp): Promise<void> {
@@ -19,7 +20,7 @@ export async function cannotConfirm(page: Page): Promise<void> {
 export async function notHere(approver: Approver, id: string): Promise<void> {
   const page = await approver.visit(`approval.html?request=${id}`);
   await page.getByRole("heading", { name: "This request is not here" }).waitFor();
-  await page.getByText("never to the person who proposed it").waitFor();
+  await page.getByText("a transfer goes to the vault's approvers and to auditors only").waitFor();
   await page.getByText(`ERR_REQUEST_UNKNOWN ${id}`).waitFor();
   expect(await page.getByRole("button").allTextContents()).toEqual(["Copy code"]);
   await page.close();

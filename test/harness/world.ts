@@ -1,18 +1,19 @@
 /**
  * One small company for a test or the demo: a SoftHSM token, an agent and a bridge, all in one temporary folder and on
  * ports of their own. Clients know the bridge as ws://127.0.0.1:8787/; browsers map that port, the agent dials the real one.
+ * It is initialised and not founded: that is done by people, in company.ts.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Command } from "../../hsm-agent/control.ts";
 import { DEVELOPMENT_BRIDGE } from "../../protocol/invite.ts";
-import type { VendorDemand } from "../../protocol/vendor.ts";
-import { makeSoftHsm } from "../softhsm.ts";
+import type { Role } from "../../protocol/people.ts";
+import { makeSoftHsm, type SoftHsm } from "../softhsm.ts";
+import { askAgent } from "./control-socket.ts";
+import type { Participant } from "./participant.ts";
+import { NETWORK, type PolicyPlan, planPolicy, VAULT } from "./policy-plan.ts";
 import { type Program, ROOT, startProgram } from "./program.ts";
-
-export const NETWORK = "eip155:1";
-export const VAULT = "Treasury-1";
-export const USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48";
 
 export interface CommandResult {
   readonly code: number;
@@ -20,19 +21,51 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+/** A person of the founding file. Initiators get a key file; so does whoever is said to have one. */
+export interface Founder {
+  readonly name: string;
+  readonly roles: readonly Role[];
+  readonly key?: boolean;
+}
+
+/** Olga proposes, and three people approve and govern. */
+export const PEOPLE: readonly Founder[] = [
+  { name: "Olga", roles: ["initiator"] },
+  { name: "Ada", roles: ["approver", "admin"] },
+  { name: "Bob", roles: ["approver", "admin"] },
+  { name: "Dan", roles: ["approver", "admin"] },
+];
+
 export interface World {
   readonly folder: string;
+  /** Name of the configuration file of the agent. */
+  readonly configFile: string;
+  readonly token: SoftHsm;
   /** The bridge's real port. */
   readonly port: number;
   readonly fingerprint: string;
+  /** Treasury-1. */
+  readonly vault: { readonly name: string; readonly address: string };
+  /** Invites of the founders, by name. */
+  readonly invites: ReadonlyMap<string, string>;
+  /** The file of somebody's key, whether or not it is there. */
+  keyFile(name: string): string;
+  /** Who approves what is proposed where a test says nothing else: in company.ts. */
+  board: Participant[];
+  /** One after the other: an act makes every other open request void. */
+  alone<T>(work: () => Promise<T>): Promise<T>;
   /** Runs `opencustody` with these arguments. */
   command(...args: string[]): Promise<CommandResult>;
   /** Runs it with --json and returns the result; throws what it wrote to stderr. */
   json<T>(...args: string[]): Promise<T>;
+  /** Asks the running agent at its socket, without a process of its own: for what is looked at many times. */
+  ask<T>(command: Command): Promise<T>;
   agent(): Program;
   bridge(): Program;
+  startAgent(): Promise<void>;
   restartAgent(signal?: NodeJS.Signals): Promise<void>;
-  restartBridge(signal?: NodeJS.Signals): Promise<void>;
+  /** `agents`: the fingerprints that it serves from now on. */
+  restartBridge(options?: { signal?: NodeJS.Signals; agents?: readonly string[] }): Promise<void>;
   /** Ends everything and removes the folder. */
   dispose(): Promise<void>;
 }
@@ -40,6 +73,12 @@ export interface World {
 export interface WorldOptions {
   /** Lets the agent dial something that stands between it and the bridge: gets the bridge's port, returns another. */
   readonly between?: (bridgePort: number) => Promise<number>;
+  readonly people?: readonly Founder[];
+  readonly policy?: PolicyPlan;
+  /** Code to be loaded into the agent's process. */
+  readonly spy?: { readonly module: string };
+  /** Settings of the bridge besides those that every test has. */
+  readonly bridge?: Readonly<Record<string, unknown>>;
 }
 
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {
@@ -73,180 +112,94 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     if (code !== 0) throw new Error(`opencustody ${args.join(" ")}: ${stderr}`);
     return JSON.parse(stdout) as T;
   };
-  const startBridge = async (port: number): Promise<number> => {
+  const keyFile = (name: string) => join(folder, `${name}.jwk`);
+  const startBridge = async (port: number, agents: readonly string[]): Promise<number> => {
+    const listen = { host: "127.0.0.1", port };
     writeFileSync(
       bridgeFile,
-      JSON.stringify({
-        url: DEVELOPMENT_BRIDGE,
-        listen: { host: "127.0.0.1", port },
-        data: "bridge",
-        agents: [fingerprint],
-      }),
+      JSON.stringify({ url: DEVELOPMENT_BRIDGE, listen, data: "bridge", agents, ...options.bridge }),
     );
     programs.bridge = startProgram("bridge/main.ts", ["--config", bridgeFile], env);
     return Number((await programs.bridge.logged("listening"))["port"]);
   };
   const startAgent = async (): Promise<void> => {
-    programs.agent = startProgram("hsm-agent/main.ts", ["--config", configFile, "agent"], env);
+    const loaded = `${process.env["NODE_OPTIONS"] ?? ""} --import=${options.spy?.module ?? ""}`;
+    const itsEnv = options.spy === undefined ? env : { ...env, NODE_OPTIONS: loaded };
+    programs.agent = startProgram("hsm-agent/main.ts", ["--config", configFile, "agent"], itsEnv);
     await programs.agent.logged("agent ready");
   };
 
-  writeConfig(DEVELOPMENT_BRIDGE);
-  const { fingerprint } = await json<{ fingerprint: string }>("init");
-  const port = await startBridge(0);
-  const dialPort = options.between === undefined ? port : await options.between(port);
-  writeConfig(`ws://127.0.0.1:${dialPort}/`);
-  await startAgent();
+  const dispose = async (): Promise<void> => {
+    await programs.agent?.stop();
+    await programs.bridge?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const begin = async () => {
+    writeConfig(DEVELOPMENT_BRIDGE);
+    const people = options.people ?? PEOPLE;
+    const keys = new Map<string, unknown>();
+    for (const { name, roles, key = roles.includes("initiator") } of people)
+      if (key) keys.set(name, await json("key", "new", keyFile(name)));
+    const file = join(folder, "founding.json");
+    const founders = people.map(({ name, roles }) => ({ name, roles, key: keys.get(name) ?? null }));
+    const policy = planPolicy(people, options.policy);
+    writeFileSync(file, JSON.stringify({ v: 1, people: founders, vaults: [VAULT_PLAN], policy }));
+    const made = await json<Initialised>("init", file);
+    const port = await startBridge(0, [made.fingerprint]);
+    const dialPort = options.between === undefined ? port : await options.between(port);
+    writeConfig(`ws://127.0.0.1:${dialPort}/`);
+    await startAgent();
+    return { ...made, port };
+  };
+
+  const { fingerprint, vaults, invites, port } = await begin().catch(async (error: unknown) => {
+    await dispose();
+    throw error;
+  });
+  const [vault] = vaults;
+  if (vault === undefined) throw new Error("no vault was made");
+  let turn: Promise<unknown> = Promise.resolve();
+  let served: readonly string[] = [fingerprint];
   return {
     folder,
+    configFile,
+    token,
     port,
     fingerprint,
+    vault,
+    invites: new Map(invites.map(({ name, code }) => [name, code])),
+    keyFile,
+    board: [],
+    alone: async <T>(work: () => Promise<T>): Promise<T> => {
+      const mine = turn.then(work);
+      turn = mine.catch(() => undefined);
+      return await mine;
+    },
     command,
     json,
+    ask: async <T>(asked: Command) => (await askAgent(join(folder, "agent", "agent.sock"), asked)) as T,
     agent: () => required(programs.agent),
     bridge: () => required(programs.bridge),
+    startAgent,
     restartAgent: async (signal = "SIGKILL") => {
       await programs.agent?.stop(signal);
       await startAgent();
     },
-    restartBridge: async (signal = "SIGKILL") => {
+    restartBridge: async ({ signal = "SIGKILL", agents = served } = {}) => {
+      served = agents;
       await programs.bridge?.stop(signal);
-      await startBridge(port);
+      await startBridge(port, agents);
     },
-    dispose: async () => {
-      await programs.agent?.stop();
-      await programs.bridge?.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    dispose,
   };
 }
 
-/** A vault, an initiator Olga with a key file, and approvers as named; the policy needs `threshold` of them. */
-export async function makeTreasury(
-  world: World,
-  approvers: readonly string[],
-  threshold: number,
-): Promise<{ address: string }> {
-  const vault = await world.json<{ address: string }>(
-    "vault",
-    "create",
-    VAULT,
-    "--network",
-    NETWORK,
-    "--next-nonce",
-    "7",
-  );
-  await writePolicy(world, approvers, threshold);
-  return vault;
-}
+const VAULT_PLAN = { name: VAULT, nonces: [{ network: NETWORK, nonce: 7 }] };
 
-export interface PolicyOptions {
-  readonly expiresAfter?: number;
-  readonly maxFee?: string;
-  readonly vendors?: readonly VendorDemand[];
-}
-
-/** Puts a policy in force for the one vault. The approvers must be members already. */
-export async function writePolicy(
-  world: World,
-  approvers: readonly string[],
-  threshold: number,
-  options: PolicyOptions = {},
-): Promise<void> {
-  const file = join(world.folder, "policy.json");
-  const policy = {
-    v: 1,
-    networks: [{ id: NETWORK, name: "Ethereum", symbol: "ETH", decimals: 18 }],
-    tokens: [{ network: NETWORK, contract: USDC, symbol: "USDC", decimals: 6 }],
-    groups: [{ name: "Treasury", members: approvers }],
-    rules: [
-      {
-        vault: VAULT,
-        network: NETWORK,
-        approvers: "Treasury",
-        threshold,
-        vendors: options.vendors ?? [],
-        maxFee: options.maxFee ?? "0.012",
-        expiresAfter: options.expiresAfter ?? 60,
-      },
-    ],
-  };
-  writeFileSync(file, JSON.stringify(policy));
-  await world.json("policy", "set", file);
-}
-
-/** Adds somebody who proposes with a key file; returns the file. */
-export async function addInitiator(world: World, name: string): Promise<string> {
-  const file = join(world.folder, `${name}.jwk`);
-  await world.json("members", "add", name, "--role", "initiator", "--key", file);
-  return file;
-}
-
-export interface SendOptions {
-  readonly key: string;
-  readonly to?: string;
-  readonly amount?: string;
-  readonly asset?: string;
-  readonly maxFee?: string;
-}
-
-export const DESTINATION = "0x52908400098527886E0F7030069857D2E4169EE7";
-
-/** Proposes a transfer; returns the request as `request show` has it. */
-export async function send(world: World, options: SendOptions): Promise<RequestView> {
-  const asset = options.asset ?? "ETH";
-  return await world.json<RequestView>(
-    "request",
-    "send",
-    "--key",
-    options.key,
-    "--vault",
-    VAULT,
-    "--network",
-    NETWORK,
-    "--to",
-    options.to ?? DESTINATION,
-    "--amount",
-    options.amount ?? "1.5",
-    "--asset",
-    asset,
-    "--gas-limit",
-    asset === "ETH" ? "21000" : "65000",
-    "--max-fee",
-    options.maxFee ?? "30",
-    "--priority-fee",
-    "1",
-  );
-}
-
-export interface RequestView {
-  readonly id: string;
-  readonly state: string;
-  readonly nonce: number;
-  readonly digest: string;
-  readonly statement: string;
-  readonly approvers: readonly string[];
-  readonly records: readonly { readonly kind: string; readonly person: string; readonly reason: string | null }[];
-  readonly signed: string | null;
-  readonly hash: string | null;
-  readonly problem: string | null;
-}
-
-export async function showRequest(world: World, id: string): Promise<RequestView> {
-  return await world.json<RequestView>("request", "show", id);
-}
-
-/** Looks until the request satisfies `until`. The test's own time-out bounds it. */
-export async function waitForRequest(
-  world: World,
-  id: string,
-  until: (request: RequestView) => boolean,
-): Promise<RequestView> {
-  for (;;) {
-    const request = await showRequest(world, id);
-    if (until(request)) return request;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+interface Initialised {
+  readonly fingerprint: string;
+  readonly vaults: readonly { readonly name: string; readonly address: string }[];
+  readonly invites: readonly { readonly name: string; readonly code: string }[];
 }
 
 function required(program: Program | undefined): Program {

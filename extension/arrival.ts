@@ -1,0 +1,73 @@
+/**
+ * What the handlers of a delivered message share: the message and whose it claims to be, how it is opened, and the one transaction in
+ * which it is written down. README.md, "Receiving". Which message does what is in inbox.ts and the receive-*.ts beside it.
+ */
+import { type Claims, type MessageType, type Opened, openEnvelope } from "../protocol/envelope.ts";
+import { Fault, isFault } from "../protocol/error.ts";
+import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
+import { type Records, transact } from "./database.ts";
+import { signingKeyOf } from "./hsm-key.ts";
+import { loadRequests, type Pairing, type Problem, SELF } from "./store.ts";
+
+/** An unsealed message, nothing of it verified. */
+export interface Arrival {
+  readonly jws: string;
+  /** Thumbprint of the sender, by the bridge's word. */
+  readonly from: string;
+  /** As it was when the message came. */
+  readonly pairing: Pairing;
+  /** Seconds. */
+  readonly now: number;
+}
+
+/** Whether a sync is to ask for something that is missing. */
+export interface Outcome {
+  readonly again: boolean;
+}
+export const DONE: Outcome = { again: false };
+export const AGAIN: Outcome = { again: true };
+
+/** Opens a message of the pinned HSM identity to us; while pairing, also one to the invite's key. @throws Fault ERR_ENVELOPE_* */
+export async function openPinned<T extends Claims>(arrival: Arrival, type: MessageType<T>): Promise<Opened<T>> {
+  const { jws, from, pairing, now } = arrival;
+  if (from !== pairing.hsm) throw strange();
+  const jwk = pairing.hsmJwk ?? signingKeyOf(jws, pairing.hsm);
+  const keyOf = (kid: string): PublicJwk | undefined => (kid === pairing.hsm ? jwk : undefined);
+  try {
+    return await openEnvelope(jws, { type, keyOf, audience: pairing.kid, now });
+  } catch (error) {
+    if (pairing.invite === null || !isFault(error, "ERR_ENVELOPE_AUDIENCE")) throw error;
+    return await openEnvelope(jws, { type, keyOf, audience: thumbprint(pairing.invite.key), now });
+  }
+}
+
+/** The same, or one of the next identity whose rotation is stored here: it may answer what was sent to it. @throws Fault ERR_ENVELOPE_* */
+export async function openAnswer<T extends Claims>(arrival: Arrival, type: MessageType<T>): Promise<Opened<T>> {
+  const { jws, from, pairing, now } = arrival;
+  if (from === pairing.hsm) return await openPinned(arrival, type);
+  const next = (await loadRequests()).find(({ byNextIdentity, payload }) => byNextIdentity && payload.iss === from);
+  if (next?.payload.verb !== "ROTATE") throw strange();
+  const { to } = next.payload.change;
+  return await openEnvelope(jws, { type, keyOf: (kid) => (kid === from ? to : undefined), audience: pairing.kid, now });
+}
+
+/** One transaction, and nothing where this browser was unpaired or paired anew while the message was being verified. */
+export async function write(
+  pairing: Pairing,
+  work: (records: Records, current: Pairing) => Promise<void>,
+): Promise<void> {
+  await transact(async (records) => {
+    const current = await records.get("pairing", SELF);
+    if (current?.kid === pairing.kid) await work(records, current);
+  });
+}
+
+/** Counts something that was refused and not used. `now` in seconds. */
+export async function count(records: Records, problem: Problem, now: number): Promise<void> {
+  const before = await records.get("notices", problem.code);
+  records.put("notices", problem.code, { ...problem, count: (before?.count ?? 0) + 1, at: now });
+}
+
+export function strange(): Fault {
+  return new Fault("ERR_ENVELOPE_KEY", "It comes from somebody else than the agent that this browser is paired with.");
+}

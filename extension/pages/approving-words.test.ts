@@ -1,0 +1,84 @@
+import { expect, test } from "vitest";
+import type { RequestState } from "../../protocol/message.ts";
+import { onlyReading } from "./approving-words.ts";
+import { NOW, sampleMine, sampleMotion, samplePayload, sampleRecord, sampleRequest } from "./sample-request.ts";
+import { contradicts, isAlarming, standingOf } from "./standing.ts";
+import { approvalSteps } from "./timeline.ts";
+
+const DRILL = sampleMotion({ verb: "DRILL", change: { vault: "Treasury-1" } });
+const UNFREEZE = sampleMotion({ verb: "UNFREEZE", change: { vault: null } });
+const RECOVERY = { ...UNFREEZE, notBefore: NOW + 3600 };
+const byBob = [sampleRecord("approval", "bob")];
+
+test("the last approval is named by what it does", () => {
+  const said = (motion: typeof DRILL) =>
+    standingOf(sampleRequest({ motion, state: "pending", records: byBob }), "alice", NOW).sentence;
+  expect(said(UNFREEZE)).toBe("Your approval puts it in force: one more is needed.");
+  expect(said(DRILL)).toBe("Your approval completes the drill: one more is needed.");
+});
+
+test.each<[RequestState, typeof DRILL, RegExp]>([
+  ["approved", UNFREEZE, /takes effect next/],
+  ["enacted", UNFREEZE, /^The freeze is lifted\.$/],
+  ["enacted", DRILL, /a quorum can be reached today\. Nothing was moved\.$/],
+  ["rejected", UNFREEZE, /Nothing changed\.$/],
+  ["cancelled", UNFREEZE, /^Cancelled by carol.*Nothing changed\.$/],
+  ["expired", { ...UNFREEZE, initiator: null }, /Nothing changed; the operator can propose it again\.$/],
+  ["void", UNFREEZE, /Nothing changed; carol/],
+  ["failed", UNFREEZE, /^It could not be put in force/],
+])("a change that is %s ends in one sentence", (state, motion, sentence) => {
+  const standing = standingOf(sampleRequest({ motion, state }), "alice", NOW);
+  expect(standing.sentence).toMatch(sentence);
+  expect(standing).toMatchObject({ open: false, mayApprove: false });
+});
+
+test("an approved drill asks on, and an approved recovery can be stopped, by any admin as well", () => {
+  const records = ["bob", "dave"].map((one) => sampleRecord("approval", one));
+  const drill = sampleRequest({ motion: DRILL, state: "approved", records });
+  expect(standingOf(drill, "alice", NOW)).toMatchObject({ open: true, mayApprove: true });
+  expect(standingOf(drill, "alice", NOW).sentence).toContain("your device is to be tried, too");
+  expect(standingOf(drill, "bob", NOW).sentence).toContain("until all have");
+  const recovery = sampleRequest({ motion: RECOVERY, state: "approved", records });
+  expect(standingOf(recovery, "alice", NOW)).toMatchObject({ open: true, mayApprove: false, mayReject: true });
+  expect(standingOf(recovery, "erin", NOW, ["admin"])).toMatchObject({ mayApprove: false, mayReject: true });
+  expect(standingOf(recovery, "erin", NOW, ["auditor"]).mayReject).toBe(false);
+  expect(standingOf(recovery, "carol", NOW, ["admin"]).mayReject).toBe(false);
+});
+
+test("enough approvals of a recovery still wait for its moment", () => {
+  const records = ["bob", "dave"].map((one) => sampleRecord("approval", one));
+  const request = sampleRequest({ motion: RECOVERY, state: "pending", records });
+  expect(standingOf(request, "alice", NOW).sentence).toContain("As a recovery it takes effect at");
+  expect(standingOf(request, "alice", NOW + 3601).sentence).toContain("it takes effect next");
+});
+
+test("the steps of a change end with it being in force", () => {
+  const last = (motion: typeof DRILL, state: RequestState) => {
+    const mine = [sampleMine("approval", { received: true })];
+    const request = sampleRequest({ motion, state, mine, records: [...byBob, sampleRecord("approval", "alice")] });
+    return approvalSteps(request, standingOf(request, "alice", NOW), true, NOW).at(-1);
+  };
+  expect(last(UNFREEZE, "enacted")).toMatchObject({ state: "done", label: "In force" });
+  expect(last(UNFREEZE, "approved")).toMatchObject({ state: "now", label: "In force" });
+  expect(last(DRILL, "enacted")).toMatchObject({ state: "done", label: "Drill done" });
+  expect(last(RECOVERY, "approved")?.detail).toMatch(/^Not before /);
+});
+
+test("who only reads is told why, without a code", () => {
+  expect(onlyReading("ERR_APPROVAL_INITIATOR", UNFREEZE, [])).toContain("You proposed this yourself");
+  expect(onlyReading("ERR_APPROVAL_NOT_ELIGIBLE", samplePayload(), ["auditor"])).toMatch(/^You see this as an auditor/);
+  expect(onlyReading("ERR_APPROVAL_NOT_ELIGIBLE", UNFREEZE, ["admin"])).toContain("alice, bob, dave");
+  expect(onlyReading("ERR_APPROVAL_NOT_ELIGIBLE", RECOVERY, ["admin"])).toContain("as an admin you can stop it");
+  expect(onlyReading("ERR_FROZEN", UNFREEZE, [])).toBe("");
+});
+
+test("a browser that is behind is no alarm; the same numbers with other documents are", () => {
+  const problem = { code: "ERR_CHARTER", message: "Another policy." };
+  const inForce = (policy: number, people: number) => ({ policy: { n: policy }, people: { n: people } }) as never;
+  expect(isAlarming(problem)).toBe(false);
+  expect(contradicts(problem, UNFREEZE, null)).toBe(false);
+  expect(contradicts(problem, UNFREEZE, inForce(16, 3))).toBe(false);
+  expect(contradicts(problem, UNFREEZE, inForce(17, 4))).toBe(false);
+  expect(contradicts(problem, UNFREEZE, inForce(17, 3))).toBe(true);
+  expect(contradicts(null, UNFREEZE, inForce(17, 3))).toBe(false);
+});

@@ -1,0 +1,92 @@
+/**
+ * What the approvals of a request bring about, and how it ended, in sentences: a transfer is signed, a change comes into force, a drill
+ * is done. Pure.
+ */
+import type { RequestState } from "../../protocol/message.ts";
+import { isTransfer, type RequestPayload } from "../../protocol/request.ts";
+import type { StoredRequest } from "../store.ts";
+import { CARRIED_OUT } from "./carried-out.ts";
+import { momentOf } from "./clock.ts";
+import { reasonClause } from "./wording.ts";
+
+/** After "One more approval" or "Your approval": what the last one does. */
+export function doesIt(payload: RequestPayload): string {
+  if (isTransfer(payload)) return "signs it";
+  return payload.verb === "DRILL" ? "completes the drill" : "puts it in force";
+}
+
+/** Enough people have approved. `now` in seconds; `asked`: this person has not answered yet. */
+export function enoughSentence(payload: RequestPayload, now: number, asked = false): string {
+  if (isTransfer(payload)) return "Enough people have approved; the HSM signs it next.";
+  if (payload.notBefore !== null && payload.notBefore > now)
+    return `Enough people have approved. As a recovery it takes effect at ${momentOf(payload.notBefore).local} at the earliest; until then it can be stopped.`;
+  if (payload.verb !== "DRILL") return "Enough people have approved; it takes effect next.";
+  return asked
+    ? "Enough people have answered. Answer as well: your device is to be tried, too."
+    : "Enough people have answered. The drill goes on until all have, or its time is up.";
+}
+
+/** How a request that is over ended. */
+export function endSentence(state: RequestState, { payload, receipt }: StoredRequest, now: number): string {
+  const nothing = isTransfer(payload) ? "Nothing was signed" : "Nothing changed";
+  const proposer = payload.initiator ?? "the operator";
+  const again = `${proposer} can propose it again`;
+  const by = receipt?.records.find((record) => record.kind === "rejection");
+  switch (state) {
+    case "proposed":
+    case "pending":
+      return "It waits for approvals.";
+    case "approved":
+      return enoughSentence(payload, now);
+    case "signed":
+      return isTransfer(payload)
+        ? `The HSM has signed it. ${payload.initiator} can now send it to ${payload.network.name}.`
+        : "The HSM has signed it.";
+    case "enacted":
+      return enactedSentence(payload);
+    case "rejected":
+      return by === undefined
+        ? `It was rejected. ${nothing}.`
+        : `Rejected by ${by.person}: ${reasonClause(by.reason)}. ${nothing}.`;
+    case "cancelled":
+      return `Cancelled by ${proposer}, who proposed it. ${nothing}.`;
+    case "expired":
+      return `It expired on ${momentOf(payload.exp).local} before enough people approved. ${nothing}; ${again}.`;
+    case "void":
+      return `The policy or the people changed after it was proposed, so it no longer counts. ${nothing}; ${again}.`;
+    case "failed":
+      return isTransfer(payload)
+        ? "The HSM could not sign it. Nothing was released; call your operator."
+        : "It could not be put in force. Nothing changed; call your operator.";
+  }
+}
+
+function enactedSentence({ verb }: RequestPayload): string {
+  switch (verb) {
+    case "DRILL":
+      return "Enough people answered: a quorum can be reached today. Nothing was moved.";
+    case "UNFREEZE":
+      return "The freeze is lifted.";
+    case "FOUND":
+      return "It is in force: everything works from now on.";
+    case "SEND":
+    case "ENROLL":
+    case "REMOVE":
+    case "POLICY":
+    case "ROTATE":
+      return "It is in force.";
+  }
+}
+
+/** Why a person sees a request that they do not decide on; empty where the code says something else. */
+export function onlyReading(code: string, payload: RequestPayload, roles: readonly string[]): string {
+  if (code === CARRIED_OUT.code) return CARRIED_OUT.message;
+  if (code === "ERR_APPROVAL_INITIATOR") return "You proposed this yourself, so others have to approve it.";
+  if (code !== "ERR_APPROVAL_NOT_ELIGIBLE") return "";
+  const who = `Those who decide: ${payload.quorum.people.join(", ")}.`;
+  if (!isTransfer(payload) && payload.notBefore !== null && roles.includes("admin"))
+    return `You do not decide on this recovery, and as an admin you can stop it: reject it. ${who}`;
+  return roles.includes("auditor")
+    ? `You see this as an auditor; nothing is needed from you. ${who}`
+    : `You are not among those who decide on this; nothing is needed from you. ${who}`;
+}

@@ -1,0 +1,107 @@
+/** Receipts, refusals, the list of freezes and "seal it again": what the agent answers. README.md, "Receiving". */
+import { isFault } from "../protocol/error.ts";
+import { FREEZES, RECEIPT, REFUSAL, RESEAL } from "../protocol/message.ts";
+import { AGAIN, type Arrival, DONE, type Outcome, openAnswer, openPinned, strange, write } from "./arrival.ts";
+import { keepCard, openCard } from "./card.ts";
+import type { Records } from "./database.ts";
+import { type OutboxItem, type Problem, SELF } from "./store.ts";
+
+export async function receiveReceipt(arrival: Arrival): Promise<Outcome> {
+  const { payload: receipt } = await openAnswer(arrival, RECEIPT);
+  const { pairing } = arrival;
+  await write(pairing, async (records) => {
+    const request = await records.get("requests", receipt.request);
+    if (request === undefined) {
+      if (receipt.iss !== pairing.hsm) throw strange();
+      const early = await records.get("early", receipt.request);
+      if (early === undefined || early.n < receipt.n) records.put("early", receipt.request, receipt);
+      return;
+    }
+    // Of a rotation only the identity that signed it can tell; of all else the pinned one.
+    if (receipt.iss !== (request.byNextIdentity ? request.payload.iss : pairing.hsm)) throw strange();
+    if (receipt.digest !== request.digest) {
+      const message = "A receipt for another request under the same id was ignored; tell your operator.";
+      records.put("requests", request.id, { ...request, notice: { code: "ERR_REQUEST_DIFFERS", message } });
+      return;
+    }
+    if (receipt.n <= (request.receipt?.n ?? 0)) return;
+    const named = new Set(receipt.records.map((record) => record.of));
+    const mine = request.mine.map((one) => (named.has(one.jti) ? { ...one, received: true } : one));
+    for (const { jti } of mine.filter((one) => one.received)) records.remove("outbox", jti);
+    records.put("requests", request.id, { ...request, receipt, mine });
+  });
+  return DONE;
+}
+
+export async function receiveRefusal(arrival: Arrival): Promise<Outcome> {
+  const { payload: refusal } = await openAnswer(arrival, REFUSAL);
+  const problem: Problem = { code: refusal.code, message: refusal.message };
+  await write(arrival.pairing, async (records, current) => {
+    const item = await records.get("outbox", refusal.of);
+    if (item !== undefined && item.to !== refusal.iss) throw strange();
+    records.remove("outbox", refusal.of);
+    // Also after its welcome: too many wrong words end a pairing that nobody has vouched for.
+    if (refusal.of === current.pair.jti) {
+      if (current.standing === "member" || refusal.iss !== current.hsm) return;
+      for (const { jti } of await records.all("outbox")) records.remove("outbox", jti);
+      records.put("pairing", SELF, { ...current, state: "refused", invite: null, problem });
+      return;
+    }
+    await tellOf(records, { refusal: refusal.of, by: refusal.iss, about: refusal.request }, item, problem);
+  });
+  return DONE;
+}
+
+async function tellOf(
+  records: Records,
+  { refusal, by, about }: { refusal: string; by: string; about: string | null },
+  item: OutboxItem | undefined,
+  problem: Problem,
+): Promise<void> {
+  if (item?.kind === "enrolment") {
+    const device = await records.get("devices", item.about);
+    if (device?.state === "sent") records.put("devices", item.about, { ...device, state: "refused", problem });
+    return;
+  }
+  const stop = await records.get("stops", refusal);
+  if (stop !== undefined) {
+    if (!stop.received) records.put("stops", refusal, { ...stop, refusal: problem });
+    return;
+  }
+  // Where it names nothing that still waits, it answers a repetition of what was answered before.
+  const request = await records.get("requests", item?.about ?? about ?? "");
+  if (request === undefined || (request.byNextIdentity && request.payload.iss !== by)) return;
+  if (!request.mine.some((one) => one.jti === refusal && !one.received)) return;
+  const mine = request.mine.map((one) => (one.jti === refusal ? { ...one, refusal: problem } : one));
+  records.put("requests", request.id, { ...request, mine });
+}
+
+/** A newer list replaces an older one. A freeze of ours that it names was received. */
+export async function receiveFreezes(arrival: Arrival): Promise<Outcome> {
+  const { payload: list } = await openPinned(arrival, FREEZES);
+  await write(arrival.pairing, async (records) => {
+    if (list.n <= ((await records.get("freezes", SELF))?.n ?? 0)) return;
+    records.put("freezes", SELF, list);
+    for (const { of } of list.freezes) {
+      const stop = of === null ? undefined : await records.get("stops", of);
+      if (stop === undefined) continue;
+      records.put("stops", stop.jti, { ...stop, received: true, refusal: null });
+      records.remove("outbox", stop.jti);
+    }
+  });
+  return DONE;
+}
+
+/** The agent cannot open what we sent: it is sealed to this card and sent again, and what is not in the outbox is asked for anew. */
+export async function receiveReseal(arrival: Arrival): Promise<Outcome> {
+  const { payload } = await openPinned(arrival, RESEAL);
+  const { pairing, now } = arrival;
+  try {
+    const card = await openCard(payload.card, pairing.hsm, pairing.bridge, now);
+    await write(pairing, async (records) => await keepCard(records, card));
+  } catch (error) {
+    // It waited in the mailbox, and a newer card has come since.
+    if (!isFault(error, "ERR_CARD_OLD") && !isFault(error, "ERR_ENVELOPE_EXPIRED")) throw error;
+  }
+  return AGAIN;
+}

@@ -1,0 +1,39 @@
+/** Ends requests. README.md of protocol/, "States". What may end them is decided by the callers; the table in requests.ts has the last word. */
+import { Fault } from "../protocol/error.ts";
+import type { Desk } from "./desk.ts";
+import type { Journal } from "./journal.ts";
+import { nextState, OPEN_STATES, type RequestEvent } from "./requests.ts";
+import type { RequestRow } from "./rows.ts";
+
+type Stop = Extract<RequestEvent, "rejected" | "cancelled" | "expired" | "superseded" | "failed">;
+
+/** Ends an open request; its nonce, which was never signed, is free again. Inside a transaction. @throws Fault ERR_REQUEST_STATE */
+export function stopRequest(
+  { journal }: Pick<Desk, "journal">,
+  row: RequestRow,
+  event: Stop,
+  problem: string | null = null,
+): void {
+  journal.changeRequest(row.id, { state: nextState(row.state, event), problem });
+  if (row.vault !== null && row.network !== null && row.nonce !== null)
+    journal.freeNonce(row.vault, row.network, row.nonce);
+}
+
+/** Makes every open request void for which `isMeant`. Inside a transaction. Returns their ids. */
+export function supersede(desk: Pick<Desk, "journal">, isMeant: (row: RequestRow) => boolean): string[] {
+  const open = desk.journal.requests(OPEN_STATES).filter(isMeant);
+  for (const row of open) stopRequest(desk, row, "superseded");
+  return open.map(({ id }) => id);
+}
+
+/** Open requests that one person may have proposed: transfers, and changes. */
+const OPEN_MAX = { SEND: 200, motion: 20 } as const;
+
+/** Nobody fills everybody's inbox alone. @throws Fault ERR_REQUEST_LIMIT */
+export function requireFewOpen(journal: Journal, initiator: string, kind: keyof typeof OPEN_MAX): void {
+  const open = journal
+    .requests(OPEN_STATES)
+    .filter((row) => row.initiator === initiator && (row.verb === "SEND") === (kind === "SEND"));
+  if (open.length >= OPEN_MAX[kind])
+    throw new Fault("ERR_REQUEST_LIMIT", `${open.length} of your requests are open already; wait, or cancel some.`);
+}

@@ -1,0 +1,60 @@
+/** For the tests of this folder only: a person's browser and key file, as an agent behind a FakeBridge meets them. */
+import { type Claims, type MessageType, signEnvelope } from "../protocol/envelope.ts";
+import { APPROVAL, type Receipt } from "../protocol/message.ts";
+import { REQUEST, type RequestPayload, requestDigest } from "../protocol/request.ts";
+import { payloadOf } from "./testing-agent.ts";
+import type { FakeBridge } from "./testing-bridge.ts";
+import { type Key, newJti, type Person } from "./testing-people.ts";
+
+/** Waits, for as long as a slow machine needs. @throws Error after 50 s */
+export async function until(done: () => boolean | Promise<boolean>): Promise<void> {
+  for (let left = 10_000; left > 0; left -= 1) {
+    if (await done()) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error("it did not happen");
+}
+
+/** Thumbprint of the identity that the agent has now. */
+export function hsmOf(bridge: FakeBridge): string {
+  return bridge.cards().at(-1)?.iss ?? "";
+}
+
+/** A message to it, signed now. */
+export async function message<T extends Claims>(
+  bridge: FakeBridge,
+  type: MessageType<T>,
+  key: Key,
+  body: Omit<T, keyof Claims>,
+  exp?: number,
+): Promise<string> {
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { v: 1, iss: key.kid, aud: [hsmOf(bridge)], jti: newJti(), iat: now, exp: exp ?? now + 600 };
+  return await signEnvelope(type, { ...claims, ...body } as unknown as T, key.signer);
+}
+
+/** Waits for the request at this person's browser, and approves it there. */
+export async function approve(bridge: FakeBridge, person: Person, id: string): Promise<void> {
+  let jws: string | undefined;
+  await until(async () => {
+    const mail = (await bridge.mailOf(person)).filter((one) => one.startsWith(headerOf(REQUEST.typ)));
+    jws = mail.find((one) => payloadOf(one)["request"] === id);
+    return jws !== undefined;
+  });
+  const bytes = Buffer.from(jws?.split(".")[1] ?? "", "base64url");
+  const digest = requestDigest(bytes);
+  const { statement, exp } = JSON.parse(bytes.toString()) as RequestPayload;
+  const signature = person.sign(statement.replace("{digest}", digest));
+  const body = { request: id, digest, address: person.address, signature };
+  await bridge.deliver(await message(bridge, APPROVAL, person.key, body, exp), person.key.kid);
+}
+
+/** How the header of a type begins: alg and typ come first. */
+function headerOf(typ: string): string {
+  return Buffer.from(`{"alg":"ES256","typ":"${typ}",`).toString("base64url").slice(0, -4);
+}
+
+export async function receiptsOf(bridge: FakeBridge, person: Person, id: string): Promise<Receipt[]> {
+  const mail = (await bridge.mailOf(person)).map((jws) => payloadOf(jws) as unknown as Receipt);
+  return mail.filter((one) => one.request === id && "records" in one);
+}

@@ -1,0 +1,4 @@
+import { BRIDGE } from "./bridge.ts";
+import { testGroup } from "./each.ts";
+
+testGroup(BRIDGE);

@@ -1,0 +1,4 @@
+import { BROWSER } from "./browser.ts";
+import { testGroup } from "./each.ts";
+
+testGroup(BROWSER);

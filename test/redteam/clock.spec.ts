@@ -1,0 +1,4 @@
+import { CLOCK } from "./clock.ts";
+import { testGroup } from "./each.ts";
+
+testGroup(CLOCK);

@@ -1,0 +1,4 @@
+import { COMPUTER } from "./computer.ts";
+import { testGroup } from "./each.ts";
+
+testGroup(COMPUTER);

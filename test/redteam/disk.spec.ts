@@ -1,0 +1,4 @@
+import { DISK } from "./disk.ts";
+import { testGroup } from "./each.ts";
+
+testGroup(DISK);

@@ -1,0 +1,4 @@
+import { testGroup } from "./each.ts";
+import { FOUNDING } from "./founding.ts";
+
+testGroup(FOUNDING);

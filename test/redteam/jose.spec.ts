@@ -1,0 +1,4 @@
+import { testGroup } from "./each.ts";
+import { JOSE } from "./jose.ts";
+
+testGroup(JOSE);

@@ -1,0 +1,4 @@
+import { testGroup } from "./each.ts";
+import { NETWORK } from "./network.ts";
+
+testGroup(NETWORK);

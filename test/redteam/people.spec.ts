@@ -1,0 +1,4 @@
+import { testGroup } from "./each.ts";
+import { PEOPLE } from "./people.ts";
+
+testGroup(PEOPLE);
