@@ -90,8 +90,13 @@ function TransferLead(props: Props & { payload: TransferRequest; open: boolean; 
         <strong>
           {groupAmount(amount)} {asset}
         </strong>{" "}
-        to {payload.payee !== null && <strong>{payload.payee}</strong>} <Fours text={to} ends /> from{" "}
-        <strong>{payload.vault.name}</strong>
+        to{" "}
+        {payload.payee !== null && (
+          <>
+            <strong>{payload.payee}</strong>{" "}
+          </>
+        )}
+        <Fours text={to} ends /> from <strong>{payload.vault.name}</strong>
       </h1>
       <FrozenBanner freezes={stopped} />
       {open && (

@@ -38,10 +38,13 @@ export const ENROLLING: readonly Attack<Workplace>[] = [
         // The page is given the wrong address, and the person types what the device shows.
         const lying = {
           ...ledger,
-          exchange: async (apdu: Uint8Array) =>
-            apdu[1] === 0x02 && apdu[2] === 0
+          // The device shows its own address; every answer that gives it is replaced.
+          exchange: async (apdu: Uint8Array) => {
+            const answered = await ledger.exchange(apdu);
+            return apdu[1] === 0x02
               ? answer(OK, counted(new Uint8Array(65), new TextEncoder().encode(thief.address.slice(2))))
-              : await ledger.exchange(apdu),
+              : answered;
+          },
         };
         carla.bus.unplug(ledger);
         carla.bus.plug(lying);
