@@ -62,7 +62,7 @@ function ShowAddress({ device }: { device: StoredDevice }) {
   const reading =
     device.state === "enrolled"
       ? `Read the address on your ${vendor}'s screen, then approve it there.`
-      : `Read the whole address to your operator from your ${vendor}'s screen, then approve it there.`;
+      : `Read the whole address to an admin from your ${vendor}'s screen, then approve it there.`;
   return (
     <>
       <button type="button" disabled={busy} onClick={() => void show()}>
