@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Two kinds of tests: units beside the code, and specs that start programs, SoftHSM and Chromium, so at most three at once: they wait more than they compute. */
+/** Two kinds of tests: units beside the code, and specs that start programs, SoftHSM and Chromium, so at most two at once. */
 export default defineConfig({
   test: {
     projects: [
@@ -19,7 +19,7 @@ export default defineConfig({
           include: ["test/**/*.spec.ts"],
           testTimeout: 240_000,
           hookTimeout: 240_000,
-          maxWorkers: 3,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
