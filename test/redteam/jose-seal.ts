@@ -175,7 +175,7 @@ export const SEALS: readonly Attack<Josed>[] = [
       changed({ ivBytes: 16 }),
       parts((all) => all.with(3, `${all[3]}AA`)),
       parts((all) => all.with(3, (all[3] ?? "").slice(4))),
-      parts((all) => all.with(4, `${(all[4] ?? "").slice(0, -1)}${all[4]?.endsWith("A") === true ? "B" : "A"}`)),
+      parts((all) => all.with(4, `${all[4]?.startsWith("A") === true ? "B" : "A"}${(all[4] ?? "").slice(1)}`)),
       parts((all) => [...all.slice(0, 2), all[4] ?? "", all[3] ?? "", all[2] ?? ""]),
       parts(() => ["", "", "", "", ""]),
       parts(() => ["x"]),
