@@ -1,9 +1,15 @@
 /**
- * Sends acts again to browsers that have not said that they know them: mail lives a week, and a browser may be away for longer, also
+ * Sends acts, and again to browsers that have not said that they know them: mail lives a week, and a browser may be away for longer, also
  * while the HSM identity that it speaks with is replaced. README.md of protocol/, "Charter".
  */
 import { frameId, hasRoom } from "./answers.ts";
 import { allExtensions, type Desk } from "./desk.ts";
+import type { Journal } from "./journal.ts";
+
+/** Sends the acts after number `after` to one browser. Under another id each time: the bridge delivers one id once. */
+export function postActs(journal: Journal, kid: string, after: number): void {
+  for (const jws of journal.acts(after)) journal.post(frameId(), [kid], jws);
+}
 
 /** Seconds. */
 const EVERY = 86_400;
@@ -19,7 +25,7 @@ export function repostActs(desk: Desk): void {
     for (const kid of allExtensions(current)) {
       const known = journal.knownActs(kid);
       if (known >= current.n || !hasRoom(desk, kid)) continue;
-      for (const jws of journal.acts(known)) journal.post(frameId(), [kid], jws);
+      postActs(journal, kid, known);
     }
   });
   desk.wake();

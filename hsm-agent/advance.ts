@@ -1,6 +1,6 @@
 /**
  * Drives a request from its durable state to the next: nothing is remembered outside the record, so that a restart goes on
- * exactly where it was. This file and verify.ts answer "when can a signature be made?".
+ * exactly where it was. "When can a signature be made?" is answered by recheck.ts and what it asks.
  */
 import { hexToBytes } from "@noble/hashes/utils.js";
 import * as v from "valibot";

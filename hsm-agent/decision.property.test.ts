@@ -105,7 +105,7 @@ test("nothing is signed, released or enacted without its quorum or after a stop;
         office.dispose();
       }
     }),
-    { numRuns: 50 },
+    { numRuns: 80 },
   );
   // The property would hold of an agent that never does anything.
   for (const count of Object.values(seen)) expect(count).toBeGreaterThan(0);

@@ -7,14 +7,14 @@ import { Fault, isFault } from "../protocol/error.ts";
 import { applyMotion, type Motion, referencesOf } from "../protocol/governance.ts";
 import { thumbprint } from "../protocol/primitive.ts";
 import { type MotionRequest, motionOf } from "../protocol/request.ts";
-import { repostSoon } from "./acts.ts";
+import { postActs, repostSoon } from "./acts.ts";
 import { allExtensions, type Consequence, type Desk, issue } from "./desk.ts";
 import { unfreeze } from "./freeze.ts";
 import { requireHeld } from "./motions.ts";
 import { backToPending, collect, recheck, requireRow } from "./recheck.ts";
 import { nextState } from "./requests.ts";
 import type { RequestRow } from "./rows.ts";
-import { supersede } from "./stops.ts";
+import { stopRequest, supersede } from "./stops.ts";
 import { readBack } from "./verify.ts";
 
 /** Does it, where the time has come; false where it waits for people or for time. */
@@ -34,10 +34,7 @@ export async function enact(desk: Desk, row: RequestRow): Promise<boolean | Cons
   } catch (error) {
     // It could take effect when it was proposed, and nothing has changed since: another try would end the same way.
     if (!isFault(error) || error.code.startsWith("ERR_HSM_")) throw error;
-    desk.journal.transaction(() => {
-      const now = requireRow(desk, row.id);
-      desk.journal.changeRequest(now.id, { state: nextState(now.state, "failed"), problem: error.message });
-    });
+    desk.journal.transaction(() => stopRequest(desk, requireRow(desk, row.id), "failed", error.message));
     return true;
   }
   const requests = desk.journal.transaction(() => {
@@ -97,7 +94,6 @@ async function signAct(desk: Desk, row: RequestRow, payload: MotionRequest, befo
 function store(desk: Desk, row: RequestRow, { jws, applied }: Signed, before: Charter | null): string[] {
   const { journal } = desk;
   const { charter, act, request } = applied;
-  journal.addAct(act.n, jws, desk.now());
   journal.changeRequest(row.id, { state: nextState(requireRow(desk, row.id).state, "enacted") });
   const isChanged = before === null || request.verb === "ROTATE" || !isSameDocuments(before, charter);
   const ended = isChanged ? supersede(desk, ({ id }) => id !== row.id) : [];
@@ -106,6 +102,7 @@ function store(desk: Desk, row: RequestRow, { jws, applied }: Signed, before: Ch
   const leaving = before === null ? [] : allExtensions(before).filter((kid) => !staying.includes(kid));
   const goodbyes = leaving.map((kid) => ({ kid, seal: journal.memberSeal(kid) }));
   settle(desk, motionOf(request), before, charter);
+  journal.addAct(act.n, jws, desk.now());
   for (const { kid, seal } of goodbyes) if (seal !== undefined) journal.post(act.jti, [kid], jws, seal);
   journal.post(act.jti, staying, jws);
   for (const receiver of staying) journal.owe({ what: "welcome", receiver, body: "{}", seal: null });
@@ -130,10 +127,7 @@ function settle(desk: Desk, motion: Motion, before: Charter | null, after: Chart
       if (extension !== null) journal.removePairing(name);
       if (device !== null) journal.removeWaitingDevice(device.address);
       // A member who was new an hour ago has none of the earlier acts.
-      if (extension !== null) {
-        const kid = thumbprint(extension);
-        for (const jws of journal.acts().slice(0, -1)) journal.post(actId(jws), [kid], jws);
-      }
+      if (extension !== null) postActs(journal, thumbprint(extension), 0);
       return;
     }
     case "REMOVE": {
@@ -157,10 +151,4 @@ function settle(desk: Desk, motion: Motion, before: Charter | null, after: Chart
     case "DRILL":
       return;
   }
-}
-
-/** The `jti` of one of our own acts. */
-function actId(jws: string): string {
-  const payload = JSON.parse(Buffer.from(jws.split(".")[1] ?? "", "base64url").toString("utf8")) as { jti: string };
-  return payload.jti;
 }

@@ -2,7 +2,6 @@
  * The founding: the operator writes who and what, everybody with a device signs it on that device, and from then on only quorums change
  * it. README.md of protocol/, "Founding". Before that nothing else works.
  */
-import { exportJWK, generateKeyPair } from "jose";
 import * as v from "valibot";
 import { Fault } from "../protocol/error.ts";
 import type { Motion } from "../protocol/governance.ts";
@@ -14,6 +13,7 @@ import { PublicJwkSchema, thumbprint } from "../protocol/primitive.ts";
 import type { Desk } from "./desk.ts";
 import { isFounder } from "./founding-file.ts";
 import type { Journal } from "./journal.ts";
+import { makePrivateJwk } from "./key-file.ts";
 import { findOpenMotion, randomsOf, storeMotion } from "./motions.ts";
 import { compareWords } from "./pairing.ts";
 import type { InviteRow } from "./rows.ts";
@@ -55,10 +55,8 @@ async function makeInvite(
   hsm: string,
   exp: number,
 ): Promise<{ row: InviteRow; code: string }> {
-  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
-  const { d, kty, crv, x, y } = await exportJWK(privateKey);
-  const key = v.parse(PublicJwkSchema, { kty, crv, x, y });
-  const code = encodeInvite({ v: 1, bridge, hsm, key, d: d ?? "" });
+  const { d, ...key } = await makePrivateJwk();
+  const code = encodeInvite({ v: 1, bridge, hsm, key, d });
   return { row: { kid: thumbprint(key), name, roles, inviter: null, key, exp }, code };
 }
 

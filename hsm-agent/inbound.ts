@@ -23,6 +23,7 @@ import {
 import { findOwner } from "../protocol/people.ts";
 import { type PublicJwk } from "../protocol/primitive.ts";
 import { unseal } from "../protocol/seal.ts";
+import { postActs } from "./acts.ts";
 import { frameId, hasRoom, recordAnswer, resend, type Sender } from "./answers.ts";
 import { type Consequence, type Desk, NOTHING } from "./desk.ts";
 import { alreadyFrozen, freeze, isFrozen, isFrozenBy, owedFreezes } from "./freeze.ts";
@@ -251,8 +252,7 @@ function sync(desk: Desk, sender: Sender, { known, charter, seal }: Sync): Conse
     if (!hasRoom(desk, sender.kid)) return;
     oweWelcome(desk, sender.kid);
     if (sender.isMember) {
-      // Under another id each time: the bridge delivers one id once, and what was delivered may have been lost.
-      for (const jws of journal.acts(charter)) journal.post(frameId(), [sender.kid], jws);
+      postActs(journal, sender.kid, charter);
       owedFreezes(desk, sender.kid);
     }
     for (const row of journal.requests(["pending", "approved"])) {

@@ -11,11 +11,10 @@ import { isTransfer, type MotionRequest, type RequestPayload, type TransferReque
 import { wordsOfPairing } from "../protocol/words.ts";
 import { ethereum } from "./chains/ethereum.ts";
 import type { Desk } from "./desk.ts";
-import { fileKeyOf, requireProposer } from "./motions.ts";
+import { fileKeyOf, proposerOf } from "./motions.ts";
 import { decide } from "./policy.ts";
 import type { RequestRow } from "./rows.ts";
 import { transferOf } from "./transfer.ts";
-import { findPairing } from "./welcome.ts";
 
 /** What a request was made from: opened and verified. null: a founding, which nobody proposes. */
 export type Mandate =
@@ -56,7 +55,7 @@ export function requireMandate(desk: Desk, row: RequestRow, payload: RequestPayl
     if (mandate.kind !== "proposal") throw changed("its proposal is of another type");
     requireTransfer(desk, payload, mandate.message);
   } else {
-    requireProposer(desk, mandate.message.iss);
+    proposerOf(desk, mandate.message.iss);
     requireMotion(desk, payload, mandate);
   }
 }
@@ -98,14 +97,7 @@ function requireMotion(desk: Desk, payload: MotionRequest, mandate: NonNullable<
   const { words, recovery } = mandate.message;
   // The words that were read aloud commit to the rest.
   const pairing = key === null ? undefined : desk.journal.pairings().find((one) => isDeepStrictEqual(one.key, key));
-  if (
-    pairing === undefined ||
-    findPairing(desk, pairing.kid) === undefined ||
-    key === null ||
-    device === null ||
-    file !== null
-  )
-    throw changed("it is of no pairing");
+  if (pairing === undefined || key === null || device === null || file !== null) throw changed("it is of no pairing");
   const { address } = device;
   const heard = wordsOfPairing({ hsm: payload.iss, key, seal: pairing.seal, name, roles, address });
   if (words !== heard || mandate.message.name !== name || recovery !== isRecovery)

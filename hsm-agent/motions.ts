@@ -11,6 +11,7 @@ import { MOTION } from "../protocol/message.ts";
 import { findOwner } from "../protocol/people.ts";
 import { parsePolicy } from "../protocol/policy.ts";
 import { jwkOfPoint, type PublicJwk, requestIdOf, thumbprint } from "../protocol/primitive.ts";
+import { requireProposer } from "../protocol/reach.ts";
 import { REQUEST, requestDigest, withMotionStatement } from "../protocol/request.ts";
 import { allExtensions, type Desk, newJti, requireOwnIdentity } from "./desk.ts";
 import { OPEN_STATES } from "./requests.ts";
@@ -21,7 +22,7 @@ import { readBack } from "./verify.ts";
 /** The founding waits so long for everybody. Seconds. */
 const FOUNDING_LIFE = 7 * 86_400;
 
-export interface Moved {
+interface Moved {
   readonly request: string;
   /** False where the same proposal had made this request before. */
   readonly created: boolean;
@@ -33,11 +34,11 @@ export async function move(desk: Desk, jws: string): Promise<Moved> {
   const audience = desk.identity.signer.kid;
   const { payload } = await openEnvelope(jws, { type: MOTION, keyOf: fileKeyOf(desk), audience, now: desk.now() });
   if (payload.motion.verb === "ROTATE") await requireHeld(desk, payload.motion.change.to);
-  const initiator = requireProposer(desk, payload.iss);
+  const initiator = proposerOf(desk, payload.iss);
   const fresh = await randomsOf(desk);
   return desk.journal.transaction(() => {
     // Asked again: people may have changed while the HSM gave its random bytes.
-    requireProposer(desk, payload.iss);
+    proposerOf(desk, payload.iss);
     const earlier = desk.journal.requestOfProposal(payload.jti);
     if (earlier !== undefined) {
       if (earlier.initiator !== initiator)
@@ -73,13 +74,13 @@ export function fileKeyOf(desk: Desk): (kid: string) => PublicJwk | undefined {
   };
 }
 
-/** Who may propose motions, invite and vouch: initiators and admins. @throws Fault ERR_MEMBER_ROLE, ERR_MEMBER_UNKNOWN */
-export function requireProposer(desk: Desk, kid: string): string {
-  const member = findOwner(desk.charter.require().people, kid)?.member;
-  if (member === undefined) throw new Fault("ERR_MEMBER_UNKNOWN", "The proposal's key belongs to nobody any more.");
-  if (!member.roles.includes("initiator") && !member.roles.includes("admin"))
-    throw new Fault("ERR_MEMBER_ROLE", `${member.name} may not propose; an initiator or an admin can.`);
-  return member.name;
+/** Whose key this is, of somebody who may propose motions, invite and vouch. @throws Fault ERR_MEMBER_ROLE, ERR_MEMBER_UNKNOWN */
+export function proposerOf(desk: Desk, kid: string): string {
+  const { people } = desk.charter.require();
+  const name = findOwner(people, kid)?.member.name;
+  if (name === undefined) throw new Fault("ERR_MEMBER_UNKNOWN", "The proposal's key belongs to nobody any more.");
+  requireProposer(people, name);
+  return name;
 }
 
 /** What only this agent knows: its vaults' keys, the devices that wait, the identity that it made. */

@@ -12,7 +12,7 @@ import { statementNames } from "../protocol/policy.ts";
 import { thumbprint } from "../protocol/primitive.ts";
 import { wordsOfPairing } from "../protocol/words.ts";
 import type { Desk } from "./desk.ts";
-import { fileKeyOf, findOpenMotion, randomsOf, requireProposer, storeMotion } from "./motions.ts";
+import { fileKeyOf, findOpenMotion, proposerOf, randomsOf, storeMotion } from "./motions.ts";
 import type { PairingRow } from "./rows.ts";
 import { findPairing } from "./welcome.ts";
 
@@ -34,7 +34,7 @@ const WAITING_MAX = 4;
 export async function invite(desk: Desk, jws: string): Promise<{ name: string; exp: number }> {
   const audience = desk.identity.signer.kid;
   const { payload } = await openEnvelope(jws, { type: INVITATION, keyOf: fileKeyOf(desk), audience, now: desk.now() });
-  const inviter = requireProposer(desk, payload.iss);
+  const inviter = proposerOf(desk, payload.iss);
   const { name, roles, key, until } = payload;
   const { journal } = desk;
   journal.transaction(() => {
@@ -121,13 +121,13 @@ export function enrolDevice(desk: Desk, kid: string, { address, vendor, model }:
 export async function vouch(desk: Desk, jws: string): Promise<{ name: string; request: string }> {
   const audience = desk.identity.signer.kid;
   const { payload } = await openEnvelope(jws, { type: VOUCH, keyOf: fileKeyOf(desk), audience, now: desk.now() });
-  const person = requireProposer(desk, payload.iss);
+  const person = proposerOf(desk, payload.iss);
   const { name } = payload;
   const fresh = await randomsOf(desk);
   const pairing = compareWords(desk, name, payload.words, person);
   return desk.journal.transaction(() => {
     // Asked again: people may have changed while the HSM gave its random bytes.
-    requireProposer(desk, payload.iss);
+    proposerOf(desk, payload.iss);
     const { roles, key: extension, device } = pairing;
     const motion: Motion = { verb: "ENROLL", change: { name, roles: [...roles], extension, file: null, device } };
     const open = findOpenMotion(desk, motion);
@@ -192,7 +192,7 @@ function endPairing({ journal }: Desk, { kid, jti, name, seal }: PairingRow): vo
 }
 
 /** What was begun and never finished takes nobody's place for ever. */
-export function forgetUnfinished({ journal, now }: Pick<Desk, "journal" | "now">): void {
+function forgetUnfinished({ journal, now }: Pick<Desk, "journal" | "now">): void {
   journal.removePairingsBefore(now() - PAIRING_LIFE, now() - VOUCHED_LIFE);
   journal.removeWaitingDevicesBefore(now() - WAITING_LIFE);
 }

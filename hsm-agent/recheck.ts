@@ -61,14 +61,8 @@ export function recheck(
   requireSame(row, payload);
   requireDocuments(desk, row, payload);
   requireMandate(desk, row, payload, mandate);
-  if (isTransfer(payload)) {
-    const { name } = payload.vault;
-    const vault = desk.charter.require().policy.vaults.find((one) => one.name === name);
-    if (vault === undefined || vault.id !== payload.vault.id || vault.publicKey !== payload.vault.publicKey)
-      throw new Fault("ERR_VAULT_UNKNOWN", "The vault is not the one that the request names. Nothing is signed.");
-  } else if (step === "effect" && (payload.notBefore ?? 0) > desk.now()) {
+  if (step === "effect" && (row.notBefore ?? 0) > desk.now())
     throw new Fault("ERR_REQUEST_STATE", "A recovery takes effect after its delay. Nothing is changed.");
-  }
   const records = journal.records(id);
   requireQuorum(row, records, approvals, people);
   // Whatever the row's state says: a stop that stands among the records was one.

@@ -246,6 +246,6 @@ export function integer(value: Value | undefined): number {
   return value;
 }
 
-export function optionalInteger(value: Value | undefined): number | null {
+function optionalInteger(value: Value | undefined): number | null {
   return value === null || value === undefined ? null : integer(value);
 }

@@ -14,7 +14,7 @@ import type { Journal } from "./journal.ts";
 import type { VaultRow } from "./rows.ts";
 
 /** A vault's first nonce on a network. */
-export interface FirstNonce {
+interface FirstNonce {
   readonly network: string;
   readonly nonce: number;
 }
