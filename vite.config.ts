@@ -162,7 +162,10 @@ export default defineConfig(({ mode }) => {
         input: {
           background: `${ROOT}background.ts`,
           ...Object.fromEntries(
-            ["inbox", "approval", "pair", "enrol", "people", "help"].map((page) => [page, `${ROOT}pages/${page}.html`]),
+            ["inbox", "approval", "pair", "enrol", "people", "help", "proof"].map((page) => [
+              page,
+              `${ROOT}pages/${page}.html`,
+            ]),
           ),
         },
         output: {

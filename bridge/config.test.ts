@@ -15,9 +15,11 @@ test("a whole file, its folders relative to its own", () => {
     data: "/etc/oc/data",
     agents: ["q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s"],
     origins: [`chrome-extension://${EXTENSION_ID}`, "moz-extension:*"],
+    connections: 10_000,
     health: undefined,
     trustedProxies: 0,
   });
+  expect(parseConfig(JSON.stringify({ ...GOOD, connections: 3 }), "/etc/oc/bridge.json").connections).toBe(3);
   const health = { socket: "health.sock" };
   expect(parseConfig(JSON.stringify({ ...GOOD, health }), "/etc/oc/bridge.json").health).toEqual({
     socket: "/etc/oc/health.sock",
@@ -32,6 +34,7 @@ test.each([
   ["an unknown key deeper", { ...GOOD, listen: { ...GOOD.listen, tls: 1 } }, "listen.tls: is not a known key"],
   ["a key missing", { ...GOOD, data: undefined }, "data: is missing"],
   ["a plain URL", { ...GOOD, url: "ws://bridge.example.com/" }, "url: a bridge is wss://"],
+  ["nobody let in", { ...GOOD, connections: 0 }, "connections: is how many"],
   ["a bad port", { ...GOOD, listen: { host: "::1", port: 70_000 } }, "listen.port: "],
   ["another header", { ...GOOD, proxy: { header: "x-real-ip", trusted: 1 } }, "proxy.header: must be x-forwarded-for"],
   ["no proxy to trust", { ...GOOD, proxy: { header: "x-forwarded-for", trusted: 0 } }, "proxy.trusted: is the number"],

@@ -1,6 +1,6 @@
 /**
  * The bridge's configuration file: JSON, closed world, every complaint names its path in the file.
- * Holds places and keys only; limits are not configurable (server.ts states them). README.md, "Configure the bridge".
+ * Holds places and keys, and how many may connect; other limits are not configurable (server.ts states them). README.md, "Configure the bridge".
  */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -44,6 +44,14 @@ const ProxySchema = v.strictObject({
   ),
 });
 
+/** At 12 KiB for an idle connection the default is some 120 MiB. Each takes a file descriptor. */
+const ConnectionsSchema = v.pipe(
+  v.number(),
+  v.safeInteger(),
+  v.minValue(1, "is how many may connect, at least 1"),
+  v.maxValue(50_000, "is how many may connect, at most 50000"),
+);
+
 const ConfigSchema = v.strictObject({
   url: BridgeUrlSchema,
   listen: AddressSchema,
@@ -54,6 +62,7 @@ const ConfigSchema = v.strictObject({
     v.maxLength(64),
   ),
   origins: v.optional(v.pipe(v.array(OriginSchema), v.minLength(1), v.maxLength(16)), DEFAULT_ORIGINS),
+  connections: v.optional(ConnectionsSchema, 10_000),
   health: v.optional(v.union([AddressSchema, v.strictObject({ socket: PathSchema })])),
   proxy: v.optional(ProxySchema),
 });
@@ -71,6 +80,8 @@ export interface BridgeConfig {
   /** Thumbprints (base64url) of the HSM identities that this bridge serves. */
   readonly agents: readonly string[];
   readonly origins: readonly string[];
+  /** How many may be connected at a time. */
+  readonly connections: number;
   /** undefined: off. */
   readonly health: HealthAddress | undefined;
   /** How many proxies in front append to X-Forwarded-For; 0: it is not looked at. */
@@ -103,7 +114,7 @@ export function parseConfig(text: string, path: string): BridgeConfig {
   if (!parsed.success) {
     throw new Fault("ERR_CONFIG", `In the configuration file ${path}, ${complaint(parsed.issues[0])}.`);
   }
-  const { url, listen, data, agents, origins, health, proxy } = parsed.output;
+  const { url, listen, data, agents, origins, connections, health, proxy } = parsed.output;
   const folder = dirname(resolve(path));
   return {
     url,
@@ -111,6 +122,7 @@ export function parseConfig(text: string, path: string): BridgeConfig {
     data: resolve(folder, data),
     agents: agents.map(thumbprintOfFingerprint),
     origins,
+    connections,
     health: health !== undefined && "socket" in health ? { socket: resolve(folder, health.socket) } : health,
     trustedProxies: proxy?.trusted ?? 0,
   };

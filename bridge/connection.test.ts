@@ -6,7 +6,12 @@ import { Connection, type Desk } from "./connection.ts";
 import { LIMITS } from "./server.ts";
 
 const silent = pino({ enabled: false });
-const desk: Desk = { login: () => new Promise(() => undefined), receive: () => undefined, leave: () => undefined };
+const desk: Desk = {
+  login: () => new Promise(() => undefined),
+  renew: () => new Promise(() => undefined),
+  receive: () => undefined,
+  leave: () => undefined,
+};
 
 /** The part of a WebSocket that a connection uses, recording what is asked of it. */
 class FakeSocket extends EventEmitter {
@@ -14,8 +19,10 @@ class FakeSocket extends EventEmitter {
   readyState = 1;
   bufferedAmount = 0;
   readonly calls: string[] = [];
-  send(text: string): void {
-    this.calls.push(`send ${text}`);
+  /** One short frame. */
+  written(frame: Buffer): boolean {
+    this.calls.push(`send ${frame.subarray(2).toString()}`);
+    return true;
   }
   ping(): void {
     this.calls.push("ping");
@@ -44,7 +51,15 @@ afterEach(() => {
 function open(at: Desk = desk, log: Logger = silent): { socket: FakeSocket; connection: Connection } {
   const socket = new FakeSocket();
   opened.push(socket);
-  const connection = new Connection(socket as unknown as WebSocket, at, LIMITS, log);
+  const office = {
+    desk: at,
+    limits: LIMITS,
+    log,
+    turn: { later: (work: () => void) => work() },
+    counts: { read: 0, written: 0 },
+  };
+  const wire = { write: (frame: Buffer) => socket.written(frame) };
+  const connection = new Connection(socket as unknown as WebSocket, wire, office);
   socket.calls.length = 0;
   return { socket, connection };
 }
@@ -74,7 +89,7 @@ test("while a login is verified nothing is read, and what was already read is re
 });
 
 test.each(["roster", "card"])("while a %s is verified nothing is read", (t) => {
-  const { socket, connection } = open({ ...desk, receive: () => new Promise(() => undefined) });
+  const { socket, connection } = open();
   connection.enter({ agent: "A".repeat(43), key: "A".repeat(43), card: null }, null);
   socket.emit("message", Buffer.from('{"v":1,"t":"ping"}'), false);
   socket.emit("message", Buffer.from(`{"v":1,"t":"${t}","jws":"a.b.c"}`), false);

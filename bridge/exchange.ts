@@ -1,13 +1,15 @@
 /**
- * Who is online, and what each frame of theirs does: joins admission, routing and mailbox. Holds no sockets' details
- * (connection.ts) and makes no decision that admit.ts, roster.ts or relay.ts makes. protocol/README.md, "Relay".
+ * Who is online, and what each frame of theirs does: joins admission, routing and mail. Holds no sockets' details
+ * (connection.ts) and makes no decision that admit.ts, roster.ts, relay.ts or post.ts makes. protocol/README.md, "Relay".
  */
 import { Fault, isFault } from "../protocol/error.ts";
 import type { ClientFrame } from "../protocol/frame.ts";
 import { thumbprint } from "../protocol/primitive.ts";
 import { admit, type Certificate, type LoginFrame, oldCard, openCard, type Party } from "./admit.ts";
+import type { Box, Held } from "./box.ts";
 import type { Connection, Desk } from "./connection.ts";
 import type { Mailbox } from "./mailbox.ts";
+import { Post, type PostLimits } from "./post.ts";
 import { route } from "./relay.ts";
 import { openRoster, Rosters, restoreRoster } from "./roster.ts";
 
@@ -20,22 +22,40 @@ export interface ExchangeParts {
   readonly url: string;
   readonly agents: readonly string[];
   readonly mailbox: Mailbox;
+  readonly limits: PostLimits;
   readonly connectionsPerKey: number;
   /** Part of an agent's mailbox that one member or invite may fill. */
   readonly shareOfSender: number;
   /** Seconds since 1970. */
   readonly now: () => number;
+  /** Told of a mistake that no connection's frame led to. */
+  readonly mistaken: (error: unknown) => void;
 }
+
+const NOBODY: ReadonlySet<Connection> = new Set();
 
 export class Exchange implements Desk {
   readonly #parts: ExchangeParts;
+  readonly post: Post;
   readonly #rosters: Rosters;
   /** By routing address: a member's key, or an agent's HSM identity, which is on no roster that counts. */
-  readonly #online = new Map<string, Set<Connection>>();
+  readonly #online = new Map<string, ReadonlySet<Connection>>();
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
     this.#rosters = new Rosters(parts.agents);
+    const { mailbox, limits, now } = parts;
+    const ready = (receiver: string) => {
+      for (const peer of this.#peers(receiver)) {
+        try {
+          this.#deliver(peer);
+        } catch (error) {
+          peer.failWith(error);
+        }
+      }
+    };
+    const clock = () => performance.now();
+    this.post = new Post({ mailbox, limits, now, clock, ready, mistaken: parts.mistaken });
     for (const agent of parts.agents) {
       const roster = parts.mailbox.roster(agent);
       if (roster !== undefined) this.#rosters.put(restoreRoster(roster));
@@ -63,7 +83,7 @@ export class Exchange implements Desk {
     this.#deliver(connection);
   }
 
-  async receive(connection: Connection, frame: ClientFrame): Promise<void> {
+  receive(connection: Connection, frame: Parameters<Desk["receive"]>[1]): void {
     const { party } = connection;
     if (party === undefined) throw misplaced();
     switch (frame.t) {
@@ -73,12 +93,19 @@ export class Exchange implements Desk {
         return this.#acknowledge(connection, party, frame.seq);
       case "send":
         return this.#relay(connection, party, frame);
-      case "roster":
-        return await this.#renew(connection, party, (card) => this.#enrol(connection, card, frame.jws));
-      case "card":
-        return await this.#renew(connection, party, (card) => this.#certify(connection, card, frame.jws));
-      case "login":
-        throw misplaced();
+    }
+  }
+
+  /** A card or roster that is refused leaves the old one in force, and its agent connected: others depend on it. */
+  async renew(connection: Connection, { t, jws }: Parameters<Desk["renew"]>[1]): Promise<void> {
+    const card = connection.party?.card ?? null;
+    if (card === null) throw misplaced();
+    try {
+      await (t === "roster" ? this.#enrol(connection, card, jws) : this.#certify(connection, card, jws));
+    } catch (error) {
+      // A store that fails is no fault of the agent's document.
+      if (!isFault(error) || error.code === "ERR_INTERNAL") throw error;
+      connection.refuse(error.code, null);
     }
   }
 
@@ -86,8 +113,9 @@ export class Exchange implements Desk {
     if (connection.party === undefined) return;
     const { key } = connection.party;
     const peers = this.#peers(key);
-    peers.delete(connection);
-    if (peers.size === 0) this.#online.delete(key);
+    const left = [...peers].filter((peer) => peer !== connection);
+    if (left.length > 0) this.#online.set(key, new Set(left));
+    else if (this.#online.delete(key)) this.post.leave(key);
   }
 
   /** Closes connections whose key is not admitted any more: on no roster now, or an invite that has expired. */
@@ -102,17 +130,6 @@ export class Exchange implements Desk {
   /** How many agents are connected. */
   agentsOnline(): number {
     return this.#parts.agents.filter((agent) => this.#online.has(agent)).length;
-  }
-
-  /** A card or roster that is refused leaves the old one in force, and its agent connected: others depend on it. */
-  async #renew(connection: Connection, party: Party, take: (card: Certificate) => Promise<void>): Promise<void> {
-    if (party.card === null) throw misplaced();
-    try {
-      await take(party.card);
-    } catch (error) {
-      if (!isFault(error)) throw error;
-      connection.refuse(error.code, null);
-    }
   }
 
   async #enrol(connection: Connection, { agent, hsm }: Certificate, jws: string): Promise<void> {
@@ -162,13 +179,13 @@ export class Exchange implements Desk {
   }
 
   #relay(connection: Connection, party: Party, frame: SendFrame): void {
-    const { mailbox, now, shareOfSender } = this.#parts;
+    const { now, shareOfSender } = this.#parts;
     const decided = route(party, frame.to, this.#rosters, now());
     if ("refused" in decided) {
       if (decided.refused === "ERR_LOGIN_UNKNOWN") return connection.fail(decided.refused, frame.id);
       return connection.refuse(decided.refused, frame.id);
     }
-    const outcome = mailbox.store(
+    const taken = this.post.take(
       {
         receiver: decided.to,
         // Stamped from what was authenticated; a frame has no place for a sender's word on it.
@@ -178,17 +195,24 @@ export class Exchange implements Desk {
         share: decided.rivals === null ? shareOfSender : 1 / decided.rivals,
         once: decided.once,
       },
-      now(),
+      connection,
+      this.#isUnderWay(decided.to),
     );
-    if (outcome === "full") return connection.refuse("ERR_FRAME_MAILBOX_FULL", frame.id);
-    if (outcome === "spent") return connection.refuse("ERR_INVITE", frame.id);
-    connection.send({ v: 1, t: "accepted", id: frame.id });
-    if (outcome === "known") return;
-    for (const peer of this.#peers(decided.to)) this.#deliver(peer);
+    if (taken === "full") connection.refuse("ERR_FRAME_MAILBOX_FULL", frame.id);
+    if (taken === "spent") connection.refuse("ERR_INVITE", frame.id);
+  }
+
+  /** Whether `receiver` is online and has been given all of its mail that is in the store. */
+  #isUnderWay(receiver: string): boolean {
+    const { stored, lastStored } = this.post.box(receiver);
+    for (const { isOpen, window } of this.#peers(receiver)) {
+      if (isOpen && (stored === 0 || window.cursor >= lastStored)) return true;
+    }
+    return false;
   }
 
   #acknowledge(connection: Connection, party: Party, seq: number): void {
-    const outcome = this.#parts.mailbox.ack(party.key, seq);
+    const outcome = this.post.acknowledge(party.key, seq);
     if (outcome === "ahead") throw new Fault("ERR_FRAME_MALFORMED", "An acknowledgement is of what was delivered.");
     if (outcome === "known") return;
     connection.refund();
@@ -199,28 +223,53 @@ export class Exchange implements Desk {
   }
 
   /**
-   * Pulls from the mailbox what the connection's window has room for, and no more. A member gets nothing from an agent
-   * whose roster has dropped it, though another's still has it.
+   * Gives the connection what its window has room for, and no more: what is in the store, then what is held. A member gets
+   * nothing from an agent whose roster has dropped it, though another's still has it.
    */
   #deliver(connection: Connection): void {
-    const { party, window } = connection;
+    const { party } = connection;
     if (party === undefined) return;
+    const box = this.post.box(party.key);
+    if (box.messages === 0) return;
+    if (box.stored > 0 && connection.window.cursor < box.lastStored && !this.#deliverStored(connection, party, box)) {
+      return;
+    }
+    this.#deliverHeld(connection, party, box.held);
+  }
+
+  /** Whether all that is in the store was given. */
+  #deliverStored(connection: Connection, party: Party, { durable, lastStored }: Box): boolean {
+    const { window } = connection;
     const senders = party.card === null ? this.#rosters.agentsOf(party.key, this.#parts.now()) : null;
     while (connection.isOpen && window.room > 0) {
       const limit = Math.min(window.room, BATCH);
-      const batch = this.#parts.mailbox.after(party.key, window.cursor, limit, senders);
-      for (const message of batch) {
-        if (window.room === 0) return;
-        window.push(message.seq, message.size);
-        const { seq, id, sender, body } = message;
-        connection.send({ v: 1, t: "deliver", seq, id, from: sender, body });
+      // A seq that is not durable yet could be given a second time after a crash.
+      const batch = this.#parts.mailbox.after(party.key, window.cursor, durable, limit, senders);
+      for (const { seq, id, sender, body, size } of batch) {
+        if (window.room === 0) return false;
+        window.push(seq, size);
+        connection.deliver(seq, id, sender, body);
       }
-      if (batch.length < limit) return;
+      if (batch.length < limit) return durable === lastStored;
+    }
+    return false;
+  }
+
+  #deliverHeld(connection: Connection, party: Party, held: readonly Held[]): void {
+    const { window } = connection;
+    const first = held[0]?.seq ?? 0;
+    for (let at = Math.max(0, window.cursor + 1 - first); at < held.length; at++) {
+      const message = held[at];
+      if (message === undefined || window.room === 0 || !connection.isOpen) return;
+      const { seq, id, sender, body } = message;
+      if (party.card === null && this.#rosters.find(sender, party.key, this.#parts.now()) === undefined) continue;
+      window.push(seq, body.length);
+      connection.deliver(seq, id, sender, body);
     }
   }
 
-  #peers(key: string): Set<Connection> {
-    return this.#online.get(key) ?? new Set();
+  #peers(key: string): ReadonlySet<Connection> {
+    return this.#online.get(key) ?? NOBODY;
   }
 
   #all(): Connection[] {

@@ -1,14 +1,15 @@
 /**
  * The bridge as a program: `node bridge/main.ts --config bridge.json`. JSON log lines on stdout; the first, "listening",
  * has the port. Ends with 0 on SIGINT or SIGTERM, within 5 s and at once on a second one, 2 where configuration or folder
- * will not do, 1 on a fault of its own.
+ * will not do, 1 on a fault of its own or of the store.
  */
+import "./young.ts";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { Fault, isFault } from "../protocol/error.ts";
 import { readConfig } from "./config.ts";
 import { startBridge } from "./server.ts";
-import { onSignal } from "./stop.ts";
+import { endFailed, onSignal } from "./stop.ts";
 
 const USAGE = `Relays sealed messages between agents, approvers and consoles.
 
@@ -37,7 +38,17 @@ try {
     const config = readConfig(path);
     const bridge = await startBridge(config, log);
     log.info({ port: bridge.port, health: bridge.health, url: config.url }, "listening");
-    const stop = onSignal({ close: () => bridge.close(), exit: (code) => process.exit(code), log });
+    let hasFailed = false;
+    const stopping = {
+      close: () => bridge.close(),
+      exit: (code: number) => process.exit(hasFailed ? 1 : code),
+      log,
+    };
+    const stop = onSignal(stopping);
+    void bridge.failed.then(() => {
+      hasFailed = true;
+      endFailed(stopping);
+    });
     process.on("SIGINT", stop);
     process.on("SIGTERM", stop);
   }

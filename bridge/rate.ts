@@ -34,6 +34,11 @@ export class Bucket {
     this.#tokens += 1;
   }
 
+  /** Whether as much may come at once as ever. */
+  isFull(now: number): boolean {
+    return this.#tokens + ((now - this.#at) / 1000) * this.#limits.perSecond >= this.#limits.burst;
+  }
+
   /** Changes to other limits, once it is known whose connection this is. */
   become(limits: RateLimits): void {
     this.#limits = limits;

@@ -38,7 +38,7 @@ export interface WindowLimits {
 /** What is under way to one connection: pushed, not yet acknowledged. */
 export class Window {
   readonly #limits: WindowLimits;
-  #pushed: { readonly seq: number; readonly bytes: number }[] = [];
+  readonly #pushed: { readonly seq: number; readonly bytes: number }[] = [];
   #bytes = 0;
   #cursor = 0;
 
@@ -64,8 +64,13 @@ export class Window {
 
   /** Everything up to and with `seq` has arrived, on this connection or another of the same receiver. */
   settle(seq: number): void {
-    this.#pushed = this.#pushed.filter((message) => message.seq > seq);
-    this.#bytes = this.#pushed.reduce((sum, message) => sum + message.bytes, 0);
+    let settled = 0;
+    for (const message of this.#pushed) {
+      if (message.seq > seq) break;
+      settled += 1;
+      this.#bytes -= message.bytes;
+    }
+    this.#pushed.splice(0, settled);
     this.#cursor = Math.max(this.#cursor, seq);
   }
 }

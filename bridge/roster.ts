@@ -62,10 +62,16 @@ function indexRoster(jws: string, roster: Roster): RosterIndex {
   };
 }
 
+function namesOf(roster: RosterIndex | undefined): string[] {
+  return roster === undefined ? [] : [...roster.members.keys(), ...roster.invites.keys()];
+}
+
 /** The rosters in force of all agents served here. A key may be on several: while an HSM identity is rotated, for one. */
 export class Rosters {
   readonly #agents: ReadonlySet<string>;
   readonly #inForce = new Map<string, RosterIndex>();
+  /** By key: the agents whose roster in force names it, in the order of `#inForce`. */
+  readonly #naming = new Map<string, readonly string[]>();
 
   /** `agents`: thumbprints of the HSM identities served here. */
   constructor(agents: readonly string[]) {
@@ -78,7 +84,17 @@ export class Rosters {
 
   /** Replaces its agent's roster; whether it may is the caller's to judge. */
   put(roster: RosterIndex): void {
+    const before = this.#inForce.get(roster.agent);
     this.#inForce.set(roster.agent, roster);
+    for (const key of new Set([...namesOf(before), ...namesOf(roster)])) {
+      const naming = [...this.#inForce].filter(([, { members, invites }]) => members.has(key) || invites.has(key));
+      if (naming.length === 0) this.#naming.delete(key);
+      else
+        this.#naming.set(
+          key,
+          naming.map(([agent]) => agent),
+        );
+    }
   }
 
   /** What `key` is to `agent` now (seconds), or undefined where it is nothing. */
@@ -94,6 +110,6 @@ export class Rosters {
 
   /** The agents whose roster has `key` now (seconds). */
   agentsOf(key: string, now: number): string[] {
-    return [...this.#inForce.keys()].filter((agent) => this.find(agent, key, now) !== undefined);
+    return (this.#naming.get(key) ?? []).filter((agent) => this.find(agent, key, now) !== undefined);
   }
 }

@@ -5,23 +5,29 @@
 import { createServer, type Server, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
-import { WebSocketServer } from "ws";
+import { type WebSocket, WebSocketServer } from "ws";
 import { FRAME_MAX } from "../protocol/frame.ts";
+import { Arrivals } from "./arrivals.ts";
 import type { BridgeConfig } from "./config.ts";
-import { Connection, type ConnectionLimits } from "./connection.ts";
+import { Connection, type ConnectionLimits, type Office } from "./connection.ts";
 import { Exchange } from "./exchange.ts";
 import { type Health, type HealthListener, startHealth } from "./health.ts";
 import { listen } from "./listen.ts";
 import { Mailbox, type MailboxLimits } from "./mailbox.ts";
+import { makeMetrics } from "./metrics.ts";
+import { placeOf } from "./place.ts";
+import type { Post, PostLimits } from "./post.ts";
+import type { RateLimits } from "./rate.ts";
 import { remoteOf } from "./remote.ts";
+import { Turn } from "./turn.ts";
 import { type Refusal, refuseUpgrade } from "./upgrade.ts";
 
-export interface Limits extends ConnectionLimits, MailboxLimits {
+export interface Limits extends ConnectionLimits, MailboxLimits, PostLimits {
   readonly frame: number;
   readonly heartbeat: number;
   readonly sweep: number;
-  readonly connections: number;
   readonly waitingPerAddress: number;
+  readonly arrivals: RateLimits;
   readonly connectionsPerKey: number;
   readonly shareOfSender: number;
 }
@@ -38,10 +44,10 @@ export const LIMITS: Limits = {
   sweep: 60_000,
   /** How long a peer may take to answer a close frame before its socket is cut. */
   closing: 3_000,
-  /** At 6 to 12 KiB for an idle connection this is some 24 MiB, and far more than the people of one treasury. */
-  connections: 2_000,
   /** Strangers of one remote address (remote.ts) who have not logged in. Behind a proxy that is not in the configuration all share its address: a team that comes back at once still fits. */
   waitingPerAddress: 64,
+  /** Upgrades of one remote address: a whole roster comes back at once, and no flood of logins takes more than a part of one core. */
+  arrivals: { perSecond: 200, burst: 1_000 },
   /** One key is one browser profile or one agent: a connection of its own, its predecessor not yet found dead, and room to spare. Nobody is evicted. */
   connectionsPerKey: 4,
   /** A person clicks and a page syncs: tens of frames. Sends above are refused one by one, a whole burst above ends the connection. */
@@ -57,6 +63,16 @@ export const LIMITS: Limits = {
   bytes: 16_777_216,
   /** Part of an agent's mailbox that one member or invite may fill: a member gone bad must not keep out another's rejection. Agents that have the same member on their rosters share that mailbox alike. */
   shareOfSender: 0.25,
+  /** A receiver's browser stores a message and answers well within this; it is the longest that a sender waits for one that does not. Counted in quarters: 200 to 250 ms. */
+  hold: 200,
+  /** A quarter of a second of all that 64 agents may send; what is above is stored at once. */
+  held: 67_108_864,
+  /** One record of it is written for every 8,192 messages, and after a kill no more numbers than this are left out. */
+  reserve: 16_384,
+  /** As many as one receiver's mailbox holds; of all some 100 MB at worst. */
+  recent: { ofSender: 1_024, ofAll: 500_000 },
+  /** For a sender that lost its connection before it was answered, and comes back. */
+  recentTime: 600_000,
   /** Seconds. As long as the agent keeps the keys that open what waits here. */
   retention: 7 * 24 * 3600,
   /** Ids remembered of one sender: two orders above what a person sends in the retention time, some 20 MiB at worst. */
@@ -69,7 +85,12 @@ export interface Bridge {
   /** Port or socket path of the health endpoint; null where it is off. */
   readonly health: number | string | null;
   measure(): Health;
-  /** Says goodbye (1001) to everybody and resolves when nothing is left open. */
+  /** Resolves when the store has failed: nothing is taken any more, everybody is sent away, and only `close` is left to do. */
+  readonly failed: Promise<void>;
+  /**
+   * Stores what is in memory, says goodbye (1001) to everybody and resolves when nothing is left open.
+   * @throws Fault ERR_INTERNAL where something could not be stored; its sender was told nothing
+   */
   close(): Promise<void>;
 }
 
@@ -80,18 +101,42 @@ const now = (): number => Math.floor(Date.now() / 1000);
  * @throws Fault ERR_CONFIG, ERR_STATE
  */
 export async function startBridge(config: BridgeConfig, log: Logger, limits: Limits = LIMITS): Promise<Bridge> {
-  const mailbox = new Mailbox(config.data, limits);
+  const turn = new Turn();
+  const mailbox = new Mailbox(config.data, limits, turn);
   const { url, agents } = config;
   const { connectionsPerKey, shareOfSender } = limits;
-  const exchange = new Exchange({ url, agents, mailbox, connectionsPerKey, shareOfSender, now });
+  const mistaken = (error: unknown) => log.error({ cause: placeOf(error) }, "failed");
+  const exchange = new Exchange({ url, agents, mailbox, limits, connectionsPerKey, shareOfSender, now, mistaken });
+  const { post } = exchange;
+  const counts = { read: 0, written: 0 };
+  const office: Office = { desk: exchange, limits, log, turn, counts };
   const connections = new Set<Connection>();
-  /** Of each remote, connections that have not logged in. */
-  const waiting = new Map<string, Set<Connection>>();
+  const arrivals = new Arrivals(limits.arrivals);
+  let tooFast = 0;
   const measure = (): Health => ({
     connections: connections.size,
     agentsOnline: exchange.agentsOnline(),
-    mailboxDepth: mailbox.depth(),
+    mailboxDepth: post.depth().all,
+    ...(mailbox.group.failure === undefined ? {} : { storeFailed: true }),
   });
+  const failed = new Promise<void>((resolve) => {
+    mailbox.group.onFailure = ({ errcode }) => {
+      log.error({ errcode }, "the store has failed: nothing is accepted any more");
+      // Not in the middle of what found it.
+      setImmediate(() => {
+        for (const connection of connections) connection.fail("ERR_INTERNAL");
+        resolve();
+      });
+    };
+  });
+
+  const metrics = makeMetrics(() => ({
+    ...measure(),
+    ...post.depth(),
+    ...post.counts,
+    ...counts,
+    commits: mailbox.group.commits,
+  }));
 
   const sockets = new WebSocketServer({
     noServer: true,
@@ -106,27 +151,37 @@ export async function startBridge(config: BridgeConfig, log: Logger, limits: Lim
     requestTimeout: limits.loginTime,
   });
   // Sockets that never ask for an upgrade are bounded too.
-  server.maxConnections = limits.connections + limits.waitingPerAddress;
+  server.maxConnections = config.connections + limits.waitingPerAddress;
   server.on("request", (_, response) => {
     response.writeHead(426, { upgrade: "websocket", connection: "close" }).end();
   });
+  // Apart from the upgrade: what a connection holds on to, it holds for days.
+  const enter = (webSocket: WebSocket, wire: Duplex, remote: string): void => {
+    const connection = new Connection(webSocket, wire, office);
+    connections.add(connection);
+    arrivals.add(remote, connection);
+    webSocket.on("close", () => connections.delete(connection));
+  };
   server.on("upgrade", (request, socket, head) => {
-    socket.on("error", () => socket.destroy());
+    socket.on("error", destroy);
     const { remoteAddress } = request.socket;
     const forwardedFor = request.headersDistinct["x-forwarded-for"];
     const remote = remoteOf({ remoteAddress, forwardedFor }, config.trustedProxies);
-    const strangers = strangersOf(waiting, remote);
-    const occupancy = { connections: connections.size, waitingFromHere: strangers.size };
-    const refusal = refuseUpgrade(request, { ...config, ...limits }, occupancy);
+    const occupancy = { connections: connections.size, ...arrivals.arrive(remote, performance.now()) };
+    const refusal =
+      mailbox.group.failure === undefined
+        ? refuseUpgrade(request, { ...limits, ...config }, occupancy)
+        : ({ status: 503, code: "ERR_INTERNAL" } as const);
     if (refusal !== undefined) {
-      log.warn({ status: refusal.status, code: refusal.code, remote }, "upgrade refused");
+      if (occupancy.isTooFast) tooFast += 1;
+      // A line for each would be a flood of its own.
+      else log.warn({ status: refusal.status, code: refusal.code, remote }, "upgrade refused");
       return answerRefusal(socket, refusal);
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const connection = new Connection(webSocket, exchange, limits, log);
-      connections.add(connection);
-      waiting.set(remote, strangers.add(connection));
-      webSocket.on("close", () => connections.delete(connection));
+      // From here on it is the WebSocket's to end.
+      socket.off("error", destroy);
+      enter(webSocket, socket, remote);
     });
   });
 
@@ -135,13 +190,15 @@ export async function startBridge(config: BridgeConfig, log: Logger, limits: Lim
   }, limits.heartbeat);
   const sweeper = setInterval(() => {
     try {
-      const dropped = mailbox.sweep(now());
+      const dropped = post.sweep();
       if (dropped > 0) log.warn({ dropped }, "messages expired unfetched");
     } catch {
-      // Nothing of the error: it may quote what is stored. The next sweep tries again.
+      // Nothing of the error: it may quote what is stored.
       log.error("expired messages could not be removed");
     }
-    for (const remote of waiting.keys()) strangersOf(waiting, remote);
+    arrivals.prune(performance.now());
+    if (tooFast > 0) log.warn({ tooFast }, "upgrades refused");
+    tooFast = 0;
     exchange.expel();
   }, limits.sweep);
 
@@ -149,28 +206,35 @@ export async function startBridge(config: BridgeConfig, log: Logger, limits: Lim
   const close = async (): Promise<void> => {
     clearInterval(heartbeat);
     clearInterval(sweeper);
+    const drained = drain(post);
     const ended = [...connections].map((connection) => connection.dismiss());
     await Promise.all([...ended, endServer(health?.server), endServer(server)]);
     mailbox.close();
+    if (drained !== undefined) throw drained;
   };
   let health: HealthListener | undefined;
   try {
     const port = await listen(server, config.listen);
-    if (config.health !== undefined) health = await startHealth(config.health, measure);
-    return { port, health: health?.at ?? null, measure, close };
+    if (config.health !== undefined) health = await startHealth(config.health, measure, metrics);
+    return { port, health: health?.at ?? null, measure, failed, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function strangersOf(waiting: Map<string, Set<Connection>>, remote: string): Set<Connection> {
-  const strangers = new Set<Connection>();
-  for (const connection of waiting.get(remote) ?? []) {
-    if (connection.isOpen && connection.party === undefined) strangers.add(connection);
+/** Stores what is held; what it threw where it could not. */
+function drain(post: Post): Error | undefined {
+  try {
+    post.drain();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error("drain");
   }
-  if (strangers.size === 0) waiting.delete(remote);
-  return strangers;
+}
+
+function destroy(this: Duplex): void {
+  this.destroy();
 }
 
 function answerRefusal(socket: Duplex, { status, code }: Refusal): void {

@@ -79,13 +79,14 @@ async function exchange(rig: Rig): Promise<{ nonces: string[]; texts: string[] }
   const refused = rig.connect({ headers: { host: `${SECRET}.example`, origin: `https://${SECRET}` } });
   await refused.closed;
 
-  // Mistakes of the bridge itself, that say what they were doing.
+  // Mistakes of the bridge itself, that say what they were doing; with mail of hers in the store.
+  expect(await own.post(alice.id, `waits.${SECRET}`)).toMatchObject({ t: "accepted" });
   for (const method of ["store", "ack", "after", "card"] as const) {
     const { client } = await enter();
     const failing = vi.spyOn(Mailbox.prototype, method).mockImplementationOnce((...given: unknown[]) => {
       throw new Error(`no ${method}\n    at ${JSON.stringify(given)} ${SECRET} (file:///a.ts:1:1)`);
     });
-    if (method === "ack") client.send({ v: 1, t: "ack", seq: 1 });
+    if (method === "ack") client.send({ v: 1, t: "ack", seq: 2 });
     else if (method === "store") client.send({ v: 1, t: "send", id: newId(), to: agent.hsm.id, body: SECRET });
     else await enter();
     while (failing.mock.calls.length === 0) await setTimeout(5);
@@ -120,6 +121,8 @@ test("its files hold a message until it is acknowledged, and no login ever", asy
     async (rig) => {
       const { nonces, texts } = await exchange(rig);
       const own = await rig.agentClient(2);
+      // Held when its storing failed, it was not lost.
+      expect(await deliveries(own, 1)).toMatchObject([{ body: SECRET }]);
       expect(await own.post(alice.id, `left.${SECRET}`)).toMatchObject({ t: "accepted" });
       const bytes = () =>
         readdirSync(join(rig.folder, "data"))

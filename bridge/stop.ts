@@ -1,6 +1,6 @@
 /**
  * The end of the program: a close with a bound, whatever hangs, and at once on a second signal. Nothing is lost by an end
- * that is cut short: all that was accepted is in the store already. protocol/README.md, "Bridge".
+ * that is cut short: all that was accepted was acknowledged, or is in the store already. protocol/README.md, "Bridge".
  */
 import type { Logger } from "pino";
 
@@ -36,4 +36,14 @@ export function onSignal({ close, exit, log }: Stopping): (signal: NodeJS.Signal
       },
     );
   };
+}
+
+/** The end of a bridge whose store has failed: bounded too, and never with 0. */
+export function endFailed({ close, exit, log }: Stopping): void {
+  log.error("ending, because the store has failed");
+  setTimeout(() => exit(1), STOP_BOUND);
+  close().then(
+    () => exit(1),
+    () => exit(1),
+  );
 }

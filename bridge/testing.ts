@@ -182,6 +182,8 @@ export interface Rig {
   readonly log: string[];
   readonly agent: Agent;
   bridge: Bridge;
+  /** Another bridge on the same folder; the one before has ended. */
+  start(): Promise<Bridge>;
   restart(): Promise<void>;
   connect(options?: ClientOptions): Client;
   member(key: Key, agent?: Agent): Promise<Client>;
@@ -226,6 +228,7 @@ export async function makeRig(
     log,
     agent,
     bridge: await start(),
+    start,
     restart: async () => {
       await rig.bridge.close();
       rig.bridge = await start();

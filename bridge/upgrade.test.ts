@@ -15,7 +15,7 @@ const RULES = {
   connections: 3,
   waitingPerAddress: 2,
 };
-const EMPTY = { connections: 0, waitingFromHere: 0 };
+const EMPTY = { connections: 0, waitingFromHere: 0, isTooFast: false };
 
 function judge(headers: NodeJS.Dict<string[]>, url = "/") {
   return refuseUpgrade(
@@ -87,9 +87,10 @@ test.each(["/x", "//", "/?a=1", "", "http://bridge.example.com/"])("path %j is r
 
 test("no more connections than there may be, of all and of one address", () => {
   const from = { url: "/", httpVersion: "1.1", headersDistinct: { host: ["bridge.example.com"] } };
-  expect(refuseUpgrade(from, RULES, { connections: 2, waitingFromHere: 1 })).toBeUndefined();
-  expect(refuseUpgrade(from, RULES, { connections: 3, waitingFromHere: 0 })?.status).toBe(503);
-  expect(refuseUpgrade(from, RULES, { connections: 2, waitingFromHere: 2 })?.status).toBe(429);
+  expect(refuseUpgrade(from, RULES, { ...EMPTY, connections: 2, waitingFromHere: 1 })).toBeUndefined();
+  expect(refuseUpgrade(from, RULES, { ...EMPTY, connections: 3 })?.status).toBe(503);
+  expect(refuseUpgrade(from, RULES, { ...EMPTY, connections: 2, waitingFromHere: 2 })?.status).toBe(429);
+  expect(refuseUpgrade(from, RULES, { ...EMPTY, isTooFast: true })?.status).toBe(429);
 });
 
 let rig: Rig;
@@ -210,4 +211,21 @@ test("compression is never agreed to", async () => {
 test.each(["0.9", "1.0", "2.0"])("HTTP/%s begins no WebSocket", (httpVersion) => {
   const asked = { url: "/", httpVersion, headersDistinct: { host: ["bridge.example.com"] } };
   expect(refuseUpgrade(asked, RULES, EMPTY)).toEqual({ status: 505, code: null });
+});
+
+test("over a socket: those who come faster than their address may are refused, and the log is not flooded", async () => {
+  const run = async (rated: Rig) => {
+    for (let count = 0; count < 3; count += 1) expect(await statusOf(UPGRADE, "/", rated.bridge.port)).toBe(101);
+    for (let count = 0; count < 5; count += 1) expect(await statusOf(UPGRADE, "/", rated.bridge.port)).toBe(429);
+    // A sweep may come between two of them.
+    const told = () => {
+      let sum = 0;
+      for (const [, one] of rated.log.join("").matchAll(/"tooFast":([0-9]+)/g)) sum += Number(one);
+      return sum;
+    };
+    while (told() < 5) await setTimeout(5);
+    expect(told()).toBe(5);
+    expect(rated.log.join("")).not.toContain('"upgrade refused"');
+  };
+  await withRig([], run, { arrivals: { perSecond: 0.0001, burst: 3 }, sweep: 50 });
 });

@@ -15,6 +15,8 @@ export interface Refusal {
 export interface Occupancy {
   readonly connections: number;
   readonly waitingFromHere: number;
+  /** More came from there than may in this time. */
+  readonly isTooFast: boolean;
 }
 
 export interface UpgradeRules {
@@ -41,7 +43,8 @@ export function refuseUpgrade(
   }
   if (!isOriginAllowed(headersDistinct["origin"], rules.origins)) return { status: 403, code: "ERR_LOGIN_ORIGIN" };
   if (occupancy.connections >= rules.connections) return { status: 503, code: "ERR_LOGIN_TOO_MANY" };
-  if (occupancy.waitingFromHere >= rules.waitingPerAddress) return { status: 429, code: "ERR_LOGIN_TOO_MANY" };
+  if (occupancy.isTooFast || occupancy.waitingFromHere >= rules.waitingPerAddress)
+    return { status: 429, code: "ERR_LOGIN_TOO_MANY" };
   return undefined;
 }
 

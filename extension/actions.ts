@@ -14,15 +14,18 @@ export { freeze, isFreezeReceived } from "./freezing.ts";
 export { enrol, inspectInvite, pair, pairingWords, unpair } from "./pairing.ts";
 export { enrolledOn, signWithDevice } from "./signing.ts";
 export {
+  loadAlarms,
   loadCharter,
   loadDevices,
   loadFreezes,
   loadLink,
+  loadLog,
   loadNotices,
   loadPairing,
   loadRequest,
   loadRequests,
   loadStops,
+  loadWitnesses,
 } from "./store.ts";
 export { loadTrust } from "./trust.ts";
 

@@ -11,7 +11,8 @@ import { loadRequests, type Pairing, type Problem, SELF } from "./store.ts";
 
 /** An unsealed message, nothing of it verified. */
 export interface Arrival {
-  readonly jws: string;
+  /** A compact JWS, or a view of the log. */
+  readonly message: string;
   /** Thumbprint of the sender, by the bridge's word. */
   readonly from: string;
   /** As it was when the message came. */
@@ -29,26 +30,32 @@ export const AGAIN: Outcome = { again: true };
 
 /** Opens a message of the pinned HSM identity to us; while pairing, also one to the invite's key. @throws Fault ERR_ENVELOPE_* */
 export async function openPinned<T extends Claims>(arrival: Arrival, type: MessageType<T>): Promise<Opened<T>> {
-  const { jws, from, pairing, now } = arrival;
+  const { message, from, pairing, now } = arrival;
   if (from !== pairing.hsm) throw strange();
-  const jwk = pairing.hsmJwk ?? signingKeyOf(jws, pairing.hsm);
+  const jwk = pairing.hsmJwk ?? signingKeyOf(message, pairing.hsm);
   const keyOf = (kid: string): PublicJwk | undefined => (kid === pairing.hsm ? jwk : undefined);
   try {
-    return await openEnvelope(jws, { type, keyOf, audience: pairing.kid, now });
+    return await openEnvelope(message, { type, keyOf, audience: pairing.kid, now });
   } catch (error) {
     if (pairing.invite === null || !isFault(error, "ERR_ENVELOPE_AUDIENCE")) throw error;
-    return await openEnvelope(jws, { type, keyOf, audience: thumbprint(pairing.invite.key), now });
+    return await openEnvelope(message, { type, keyOf, audience: thumbprint(pairing.invite.key), now });
   }
 }
 
 /** The same, or one of the next identity whose rotation is stored here: it may answer what was sent to it. @throws Fault ERR_ENVELOPE_* */
 export async function openAnswer<T extends Claims>(arrival: Arrival, type: MessageType<T>): Promise<Opened<T>> {
-  const { jws, from, pairing, now } = arrival;
+  const { message, from, pairing, now } = arrival;
   if (from === pairing.hsm) return await openPinned(arrival, type);
-  const next = (await loadRequests()).find(({ byNextIdentity, payload }) => byNextIdentity && payload.iss === from);
+  const to = await nextIdentity(from);
+  const keyOf = (kid: string): PublicJwk | undefined => (kid === from ? to : undefined);
+  return await openEnvelope(message, { type, keyOf, audience: pairing.kid, now });
+}
+
+/** The next identity with thumbprint `kid`, whose own rotation is stored here. @throws Fault ERR_ENVELOPE_KEY */
+export async function nextIdentity(kid: string): Promise<PublicJwk> {
+  const next = (await loadRequests()).find(({ byNextIdentity, payload }) => byNextIdentity && payload.iss === kid);
   if (next?.payload.verb !== "ROTATE") throw strange();
-  const { to } = next.payload.change;
-  return await openEnvelope(jws, { type, keyOf: (kid) => (kid === from ? to : undefined), audience: pairing.kid, now });
+  return next.payload.change.to;
 }
 
 /** One transaction, and nothing where this browser was unpaired or paired anew while the message was being verified. */

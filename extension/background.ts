@@ -2,7 +2,7 @@
  * The service worker. It expects to be killed at any moment: it holds nothing that is not in the store or cheap to make again, and
  * all listeners are registered while this file is first evaluated. It never touches a device: pages do.
  */
-import { drawAttention } from "./attention.ts";
+import { drawAttention, pageOf } from "./attention.ts";
 import { onNotificationClicked, onPoke, onWake, openPage, stayAwake } from "./browser.ts";
 import { type Link, makeLink, type Ports } from "./link.ts";
 import { makeStation } from "./station.ts";
@@ -49,5 +49,5 @@ function wake(): void {
 
 onWake(wake);
 onPoke(wake);
-onNotificationClicked((requestId) => void openPage(`approval.html?request=${requestId}`));
+onNotificationClicked((id) => void openPage(pageOf(id)));
 wake();

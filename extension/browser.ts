@@ -49,23 +49,23 @@ export async function stayAwake(): Promise<void> {
   }
 }
 
-/** Calls `opened` with the request id of a notification that was clicked. */
-export function onNotificationClicked(opened: (requestId: string) => void): void {
+/** Calls `opened` with the id of a notification that was clicked: that of its request, or of what else it is about. */
+export function onNotificationClicked(opened: (id: string) => void): void {
   browser.notifications.onClicked.addListener((id) => {
     void browser.notifications.clear(id);
     opened(id);
   });
 }
 
-/** One notification a request: its id is the request's. */
-export async function notify(requestId: string, title: string, message: string): Promise<void> {
+/** One notification a request: its id is the request's. Another of the same id takes its place. */
+export async function notify(id: string, title: string, message: string): Promise<void> {
   const iconUrl = browser.runtime.getURL("icons/128.png");
-  await browser.notifications.create(requestId, { type: "basic", iconUrl, title, message });
+  await browser.notifications.create(id, { type: "basic", iconUrl, title, message });
 }
 
-/** The number on the toolbar button; nothing at zero. */
-export async function setBadge(count: number): Promise<void> {
-  await browser.action.setBadgeText({ text: count === 0 ? "" : String(count) });
+/** The few characters on the toolbar button; none takes the badge away. */
+export async function setBadge(text: string): Promise<void> {
+  await browser.action.setBadgeText({ text });
   await browser.action.setBadgeBackgroundColor({ color: "#b3261e" });
 }
 

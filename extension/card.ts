@@ -29,9 +29,9 @@ export async function openCard(jws: string, hsm: string, bridge: string, now: nu
 
 /**
  * Keeps a verified card, unless a newer one was seen. Two cards of one number with different keys are two agents, or a restored one: the
- * first is kept. @throws Fault ERR_CARD_OLD
+ * first is kept. True where it is newer than the one before. @throws Fault ERR_CARD_OLD
  */
-export async function keepCard(records: Records, card: StoredCard): Promise<void> {
+export async function keepCard(records: Records, card: StoredCard): Promise<boolean> {
   const known = await records.get("card", card.hsm);
   const isOther = known?.n === card.n && thumbprint(known.seal) !== thumbprint(card.seal);
   if (known !== undefined && (card.n < known.n || isOther)) {
@@ -41,6 +41,7 @@ export async function keepCard(records: Records, card: StoredCard): Promise<void
     );
   }
   records.put("card", card.hsm, card);
+  return known === undefined || known.n < card.n;
 }
 
 /** The receiving key to seal to: that of the newest card seen, while it is valid. `now` in seconds. */

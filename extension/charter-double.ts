@@ -27,6 +27,7 @@ export const unfounded: Trust = {
   bridge: BRIDGE,
   charter: null,
   freezes: null,
+  alarm: null,
   now: clock(),
 };
 export const foundingMotion = town.founding();

@@ -22,6 +22,7 @@ import {
   type TransferRequest,
 } from "../protocol/request.ts";
 import { type DecodedTransfer, decodeTransfer, differs } from "./decode/ethereum.ts";
+import { requireNoAlarm } from "./log-alarm.ts";
 import { checkMotionMandate, checkTransferMandate } from "./mandate.ts";
 import type { Trust } from "./trust.ts";
 
@@ -98,7 +99,7 @@ export async function readRequest(request: { readonly jws: string }, trust: Trus
   return inspected;
 }
 
-/** All steps: it may be put before our device. @throws Fault of readRequest; ERR_APPROVAL_INITIATOR, ERR_APPROVAL_NOT_ELIGIBLE, ERR_FROZEN, ERR_REQUEST_EXPIRED */
+/** All steps: it may be put before our device. @throws Fault of readRequest; ERR_APPROVAL_INITIATOR, ERR_APPROVAL_NOT_ELIGIBLE, ERR_LOG, ERR_FROZEN, ERR_REQUEST_EXPIRED */
 export async function checkRequest(request: { readonly jws: string }, trust: Trust): Promise<Checked> {
   const checked = await readRequest(request, trust);
   const { payload } = checked;
@@ -109,7 +110,8 @@ export async function checkRequest(request: { readonly jws: string }, trust: Tru
   if (!payload.quorum.people.includes(trust.name)) {
     throw new Fault("ERR_APPROVAL_NOT_ELIGIBLE", "You are not among the people who decide on this request.");
   }
-  // 11. It is not stopped.
+  // 11. It is not stopped, and the agent's log goes on from what has been seen of it.
+  requireNoAlarm(trust.alarm, payload.verb);
   if (isTransfer(payload)) requireNotFrozen(trust.freezes, payload.vault.name);
   // 12. There is still time.
   if (payload.exp <= trust.now) {

@@ -6,7 +6,7 @@ import type { Tables } from "./store.ts";
 
 const NAME = "opencustody";
 /** Raised whenever a table or a row changes its form. What an earlier version kept is forgotten: the browser pairs anew. */
-const VERSION = 2;
+const VERSION = 3;
 
 type Table = keyof Tables;
 const TABLES = [
@@ -23,6 +23,9 @@ const TABLES = [
   "outbox",
   "notices",
   "early",
+  "log",
+  "alarms",
+  "witnesses",
 ] as const satisfies readonly Table[];
 
 /** Reads and writes inside one transaction. Await nothing but these in there, or the transaction ends early. */

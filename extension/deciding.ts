@@ -11,8 +11,9 @@ import { poke } from "./browser.ts";
 import { checkRequest, requireNotFrozen } from "./check.ts";
 import { claimsFor } from "./compose.ts";
 import { transact } from "./database.ts";
+import { type Alarm, requireNoAlarm, standingAlarm } from "./log-alarm.ts";
 import { ourselves } from "./ourselves.ts";
-import { loadDevices, loadRequest, type Mine, SELF, type StoredDevice, type StoredRequest } from "./store.ts";
+import { loadDevices, loadLog, loadRequest, type Mine, SELF, type StoredDevice, type StoredRequest } from "./store.ts";
 import { isOpen, standing } from "./waiting.ts";
 
 /** A rejection or withdrawal outlives its request by this much: a stop must not die before the go that it stops. Seconds. */
@@ -32,7 +33,8 @@ export async function approve(requestId: string, signed: { address: string; sign
     throw new Fault("ERR_APPROVAL_SIGNATURE", "The device's signature is not over this statement; sign again on it.");
   }
   const claims = claimsFor(signer, payload.iss, trust.now, payload.exp - trust.now);
-  const jws = await signEnvelope(APPROVAL, { ...claims, request: requestId, digest, ...signed }, signer);
+  const log = (await loadLog())?.head ?? null;
+  const jws = await signEnvelope(APPROVAL, { ...claims, request: requestId, digest, ...signed, log }, signer);
   await record(request, { kind: "approval", jws, ...claims }, device);
 }
 
@@ -77,7 +79,8 @@ async function record(
   await transact(async (records) => {
     const request = await records.get("requests", id);
     if (request === undefined) throw unknownRequest();
-    refuseDecision(request, kind, (await records.get("freezes", SELF)) ?? null);
+    const freezes = (await records.get("freezes", SELF)) ?? null;
+    refuseDecision(request, kind, { freezes, alarm: await standingAlarm(records) });
     const hsm = (await records.get("pairing", SELF))?.hsm;
     if (payload.iss !== hsm && !request.byNextIdentity) {
       throw new Fault("ERR_REQUEST_STATE", "The HSM's identity was replaced; this request has to be made anew.");
@@ -93,7 +96,11 @@ async function record(
 }
 
 /** In the same transaction that records the decision: two windows, or a late signature, come one after the other here. */
-function refuseDecision(request: StoredRequest, kind: Mine["kind"], freezes: Freezes | null): void {
+function refuseDecision(
+  request: StoredRequest,
+  kind: Mine["kind"],
+  { freezes, alarm }: { freezes: Freezes | null; alarm: Alarm | undefined },
+): void {
   const { payload } = request;
   if (!isOpen(request)) {
     throw new Fault("ERR_REQUEST_STATE", `It is over: this request is ${request.receipt?.state}. Nothing was sent.`);
@@ -107,6 +114,7 @@ function refuseDecision(request: StoredRequest, kind: Mine["kind"], freezes: Fre
       "You cancelled your approval of this request, so the late signature was not sent. Ask for a new request.",
     );
   }
+  if (kind === "approval") requireNoAlarm(alarm, payload.verb);
   if (kind === "approval" && isTransfer(payload)) requireNotFrozen(freezes, payload.vault.name);
   if (kind !== "rejection" && standing(request, kind) !== undefined) {
     throw new Fault("ERR_APPROVAL_DUPLICATE", `Your ${kind} of this request is sent already; nothing was sent twice.`);

@@ -1,16 +1,16 @@
 /** For tests only: an HSM identity with the messages that its agent would send, and a bridge that delivers them. Not part of the extension. */
 import { base64url } from "jose";
+import { originOf } from "../protocol/checkpoint.ts";
 import { type Claims, type MessageType, type Signer, signEnvelope } from "../protocol/envelope.ts";
 import { encodeInvite, type Invite } from "../protocol/invite.ts";
+import type { Receipt } from "../protocol/log-entry.ts";
 import {
   CARD,
   type Card,
   FREEZES,
   type Freezes,
-  RECEIPT,
   REFUSAL,
   RESEAL,
-  type Receipt,
   type Refusal,
   WELCOME,
   type Welcome,
@@ -18,11 +18,13 @@ import {
 import type { PublicJwk } from "../protocol/primitive.ts";
 import { REQUEST, type TransferRequest, withStatement } from "../protocol/request.ts";
 import { makeSealKey, publicSealJwk, seal } from "../protocol/seal.ts";
+import type { View } from "../protocol/view.ts";
 import type { Outcome } from "./arrival.ts";
 import { claimsFor, clock } from "./compose.ts";
 import { look } from "./database.ts";
 import { receive } from "./inbox.ts";
 import { makeKey, publicJwkOf, signerOf } from "./keys.ts";
+import { LogDouble } from "./log-double.ts";
 import { loadPairing } from "./store.ts";
 
 export const DESTINATION = "0x52908400098527886E0F7030069857D2E4169EE7";
@@ -34,27 +36,35 @@ export interface HsmDouble {
   readonly jwk: PublicJwk;
   /** What its agent receives with, as its cards say. */
   readonly sealKey: CryptoKeyPair;
+  /** What its agent keeps; put another in its place and it lies. */
+  log: LogDouble;
   invite(): Promise<{ code: string; invite: Invite }>;
   card(change?: Partial<Card>): Promise<string>;
   welcome(to: string, change?: Partial<Welcome>): Promise<string>;
   request(to: string, change?: Partial<TransferRequest>): Promise<string>;
+  /** A view of the log with one more entry, which is a receipt. */
   receipt(to: string, digest: string, change?: Partial<Receipt>): Promise<string>;
+  /** A view of the log as it is. */
+  view(to: string, change?: Partial<View>): Promise<string>;
   refusal(to: string, of: string, change?: Partial<Refusal>): Promise<string>;
   freezes(to: string, change?: Partial<Freezes>): Promise<string>;
   reseal(to: string, card: string): Promise<string>;
 }
 
-export async function makeHsm(): Promise<HsmDouble> {
+/** `log` is given where it goes on from another identity's. */
+export async function makeHsm(log?: LogDouble): Promise<HsmDouble> {
   const key = await makeKey();
   const signer = await signerOf(key);
   const jwk = await publicJwkOf(key);
   const sealKey = await makeSealKey(false);
   const claims = (to: string) => claimsFor(signer, to, clock(), 3600);
   const sign = async <T extends Claims>(type: MessageType<T>, payload: T) => await signEnvelope(type, payload, signer);
-  return {
+  const keeper = { signer, jwk };
+  const hsm: HsmDouble = {
     signer,
     jwk,
     sealKey,
+    log: log ?? new LogDouble(originOf(signer.kid)),
     invite: async () => {
       const once = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
       const { d = "" } = await crypto.subtle.exportKey("jwk", once.privateKey);
@@ -77,17 +87,12 @@ export async function makeHsm(): Promise<HsmDouble> {
       }),
     request: async (to, change) =>
       await sign(REQUEST, withStatement({ ...claims(to), ...SEND, exp: minutes(60), ...change })),
-    receipt: async (to, digest, change) =>
-      await sign(RECEIPT, {
-        ...claims(to),
-        request: REQUEST_ID,
-        digest,
-        n: 1,
-        state: "pending",
-        records: [],
-        hash: null,
-        ...change,
-      }),
+    receipt: async (to, digest, change) => {
+      const about = { v: 1, kind: "state", at: clock(), request: REQUEST_ID, digest } as const;
+      const index = hsm.log.append({ ...about, n: 1, state: "pending", records: [], hash: null, ...change });
+      return await hsm.log.view(keeper, to, [index]);
+    },
+    view: async (to, change) => await hsm.log.view(keeper, to, [], change),
     refusal: async (to, of, change) =>
       await sign(REFUSAL, {
         ...claims(to),
@@ -100,6 +105,7 @@ export async function makeHsm(): Promise<HsmDouble> {
     freezes: async (to, change) => await sign(FREEZES, { ...claims(to), n: 1, freezes: [], ...change }),
     reseal: async (to, card) => await sign(RESEAL, { ...claims(to), of: base64url.encode(new Uint8Array(16)), card }),
   };
+  return hsm;
 }
 
 /** Seals a message to this browser's newest receiving key and has it delivered, stamped by the bridge as coming from `from`. */

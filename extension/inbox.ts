@@ -7,13 +7,15 @@ import { decodeJwt } from "jose";
 import { ACT } from "../protocol/charter.ts";
 import { peekEnvelope } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
-import { FREEZES, RECEIPT, REFUSAL, RESEAL, WELCOME } from "../protocol/message.ts";
+import { FREEZES, REFUSAL, RESEAL, WELCOME } from "../protocol/message.ts";
 import { REQUEST } from "../protocol/request.ts";
 import { unseal } from "../protocol/seal.ts";
+import { isView } from "../protocol/view.ts";
 import { type Arrival, count, DONE, type Outcome, write } from "./arrival.ts";
 import { receiveAct } from "./receive-act.ts";
-import { receiveFreezes, receiveReceipt, receiveRefusal, receiveReseal } from "./receive-answer.ts";
+import { receiveFreezes, receiveRefusal, receiveReseal } from "./receive-answer.ts";
 import { receiveRequest } from "./receive-request.ts";
+import { receiveView } from "./receive-view.ts";
 import { receiveWelcome } from "./receive-welcome.ts";
 import { openingKeys } from "./seal-keys.ts";
 import { loadPairing, type Problem } from "./store.ts";
@@ -25,29 +27,28 @@ import { loadPairing, type Problem } from "./store.ts";
 export async function receive(body: string, from: string, now: number): Promise<Outcome> {
   const pairing = await loadPairing();
   if (pairing === null || pairing.state === "refused") return DONE;
-  let jws = "";
+  let message = "";
   try {
-    jws = await unseal(body, await openingKeys());
-    return await handle({ jws, from, pairing, now });
+    message = await unseal(body, await openingKeys());
+    return await handle({ message, from, pairing, now });
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     // An old message of the HSM's own. What it said is asked for at every login (SYNC), as it is now.
     if (isFault(error, "ERR_ENVELOPE_EXPIRED")) return DONE;
-    await noteRefused({ jws, from, pairing, now }, error);
+    await noteRefused({ message, from, pairing, now }, error);
     // Sealed to a key that is deleted by now: what it said is asked for, and comes sealed to the newest.
     return { again: isFault(error, "ERR_SEAL_KEY") };
   }
 }
 
 async function handle(arrival: Arrival): Promise<Outcome> {
-  const { typ } = peekEnvelope(arrival.jws);
+  if (isView(arrival.message)) return await receiveView(arrival);
+  const { typ } = peekEnvelope(arrival.message);
   switch (typ) {
     case REQUEST.typ:
       return await receiveRequest(arrival);
     case ACT.typ:
       return await receiveAct(arrival);
-    case RECEIPT.typ:
-      return await receiveReceipt(arrival);
     case REFUSAL.typ:
       return await receiveRefusal(arrival);
     case WELCOME.typ:
@@ -62,10 +63,10 @@ async function handle(arrival: Arrival): Promise<Outcome> {
 }
 
 /** Counts a refused message. Where it claims to be about a request that we have, that request's page says so as well. */
-async function noteRefused({ jws, pairing, now }: Arrival, fault: Fault): Promise<void> {
-  const message = `A message that claims to come from your HSM failed verification and was not used. ${fault.message}`;
-  const problem: Problem = { code: fault.code, message };
-  const about = claimedRequest(jws);
+async function noteRefused({ message, pairing, now }: Arrival, fault: Fault): Promise<void> {
+  const told = `A message that claims to come from your HSM failed verification and was not used. ${fault.message}`;
+  const problem: Problem = { code: fault.code, message: told };
+  const about = claimedRequest(message);
   await write(pairing, async (records) => {
     await count(records, problem, now);
     const request = await records.get("requests", about);
@@ -73,10 +74,10 @@ async function noteRefused({ jws, pairing, now }: Arrival, fault: Fault): Promis
   });
 }
 
-/** Unverified: only to choose where to tell of a refused message. */
-function claimedRequest(jws: string): string {
+/** Unverified: only to choose where to tell of a refused message. A view is about the log, and told in the inbox. */
+function claimedRequest(message: string): string {
   try {
-    const { request } = decodeJwt(jws);
+    const { request } = decodeJwt(message);
     return typeof request === "string" ? request : "";
   } catch {
     return "";

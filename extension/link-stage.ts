@@ -38,6 +38,7 @@ export function rehearse(invite: Signer | null = null) {
     outbox: [] as Outgoing[],
     failing: false,
     again: false,
+    newer: false,
     problem: null as Problem | null,
     onReceive: () => {},
   };
@@ -77,7 +78,10 @@ export function rehearse(invite: Signer | null = null) {
         const frames = [...(fresh ? [sync] : []), ...state.outbox].filter(({ id }) => !sent.has(id));
         return { frames, problem: null };
       },
-      card: async (jws, of) => void cards.push([jws, of]),
+      card: async (jws, of) => {
+        cards.push([jws, of]);
+        return { again: state.newer };
+      },
       receive: async (body) => {
         if (state.failing) throw new Error("the disk is full");
         received.push(body);

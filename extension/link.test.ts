@@ -123,6 +123,23 @@ test("what was missed is asked for again, after ten seconds, twenty, and so on",
   }
 });
 
+test("a newer card of the agent is answered with a sync at once, however many were sent before", async () => {
+  const stage = rehearse();
+  await stage.wake();
+  await stage.login();
+  stage.state.again = true;
+  const syncs = () => stage.last().sent.filter((frame) => frame.t === "send" && frame.body === "sync").length;
+  await stage.say({ v: 1, t: "deliver", seq: 1, id: ID, from: hsm, body: "view" });
+  await stage.say({ v: 1, t: "card", jws: "a.b.c" });
+  expect(syncs()).toBe(1);
+  stage.state.newer = true;
+  await stage.say({ v: 1, t: "card", jws: "a.b.c" });
+  expect(syncs()).toBe(2);
+  stage.state.newer = false;
+  await stage.say({ v: 1, t: "card", jws: "a.b.c" });
+  expect(syncs()).toBe(2);
+});
+
 test("another identity is another login", async () => {
   const stage = rehearse();
   await stage.wake();

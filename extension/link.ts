@@ -4,12 +4,11 @@
  * is acknowledged, so that a connection or a worker may end anywhere. It understands no message: see inbox.ts.
  * The browser's WebSocket, clock, timers and randomness are arguments.
  */
-import { base64url } from "jose";
-import { type Signer, signEnvelope } from "../protocol/envelope.ts";
+import type { Signer } from "../protocol/envelope.ts";
 import type { ErrorCode } from "../protocol/error.ts";
 import { type BridgeFrame, type ClientFrame, encodeFrame, parseBridgeFrame } from "../protocol/frame.ts";
-import { LOGIN } from "../protocol/message.ts";
 import { closedProblem, outOfPlace, problemOf, SILENT } from "./link-trouble.ts";
+import { login } from "./login.ts";
 import type { LinkStatus, Problem } from "./store.ts";
 
 /** A pause between pings below the 30 s after which an idle service worker is evicted. Milliseconds. */
@@ -17,7 +16,6 @@ const PING_EVERY = 20_000;
 /** First and longest pause before another try. Milliseconds. */
 const RETRY_FIRST = 1_000;
 const RETRY_MOST = 60_000;
-const LOGIN_SECONDS = 60;
 /** What was missed is asked for again after this within one connection, then after twice as long, and so on. Milliseconds. */
 const SYNC_FIRST = 10_000;
 
@@ -68,8 +66,8 @@ export interface Station {
   credentials(): Promise<Credentials | null>;
   /** What to send now; `problem` says why nothing can be, and is null otherwise. */
   outgoing(moment: Moment): Promise<{ readonly frames: Outgoing[]; readonly problem: Problem | null }>;
-  /** Takes the card that the bridge shows of the agent `hsm`. */
-  card(jws: string, hsm: string): Promise<void>;
+  /** Takes the card that the bridge shows of the agent `hsm`. `again` where it is newer: that agent is to be told anew what is known here. */
+  card(jws: string, hsm: string): Promise<{ readonly again: boolean }>;
   /** Resolves once the message is durable. `again` where something is missing that a sync asks for. `from` is the bridge's word. */
   receive(body: string, from: string): Promise<{ readonly again: boolean }>;
   status(state: LinkStatus["state"], problem: Problem | null): Promise<void>;
@@ -186,7 +184,7 @@ export function makeLink(ports: Ports, station: Station): Link {
     if (frame.t === "error") return await takeError(opened, frame);
     if (opened.phase === "hello" && frame.t === "hello") {
       opened.phase = "login";
-      return send(opened, { v: 1, t: "login", jws: await login(opened, frame.nonce), card: null });
+      return send(opened, { v: 1, t: "login", jws: await login(opened, frame.nonce, ports), card: null });
     }
     if (opened.phase === "login" && frame.t === "ready") {
       opened.phase = "ready";
@@ -199,7 +197,8 @@ export function makeLink(ports: Ports, station: Station): Link {
     if (opened.phase !== "ready") throw outOfPlace(frame);
     switch (frame.t) {
       case "card":
-        await station.card(frame.jws, opened.who.hsm);
+        // The agent may have been started anew, and waits for what its people's browsers know: at once.
+        if ((await station.card(frame.jws, opened.who.hsm)).again) syncNow(opened);
         return await look();
       case "deliver":
         if ((await station.receive(frame.body, frame.from)).again) opened.fresh = true;
@@ -229,23 +228,10 @@ export function makeLink(ports: Ports, station: Station): Link {
     await station.status("online", { code: frame.code, message });
   }
 
-  async function login({ who, signer }: Connection, bridgeNonce: string): Promise<string> {
-    const iat = Math.floor(ports.now() / 1000);
-    return await signEnvelope(
-      LOGIN,
-      {
-        v: 1,
-        iss: signer.kid,
-        aud: [who.bridge],
-        jti: base64url.encode(ports.random(16)),
-        iat,
-        exp: iat + LOGIN_SECONDS,
-        agent: who.hsm,
-        clientNonce: base64url.encode(ports.random(32)),
-        bridgeNonce,
-      },
-      signer,
-    );
+  function syncNow(opened: Connection): void {
+    opened.fresh = true;
+    opened.syncFrom = Number.NEGATIVE_INFINITY;
+    opened.syncPause = SYNC_FIRST;
   }
 
   async function flush(opened: Connection): Promise<void> {

@@ -61,6 +61,7 @@ export async function pair(code: string): Promise<void> {
       bridge,
       hsm,
       hsmJwk: null,
+      former: [],
       kid: thumbprint(key),
       invite,
       name: null,

@@ -11,10 +11,11 @@ import { sha256Hex, thumbprint } from "../protocol/primitive.ts";
 import { AGAIN, type Arrival, DONE, type Outcome, strange, write } from "./arrival.ts";
 import { look, type Records } from "./database.ts";
 import { signingKeyOf } from "./hsm-key.ts";
+import { goOnFrom } from "./restoring.ts";
 import { adopt, readdress } from "./rotation.ts";
 import { type Pairing, SELF } from "./store.ts";
 
-export async function receiveAct({ jws, from, pairing, now }: Arrival): Promise<Outcome> {
+export async function receiveAct({ message: jws, from, pairing, now }: Arrival): Promise<Outcome> {
   // Not paired yet, or not told who founded: what follows the welcome asks for all acts.
   if (pairing.state === "pairing" || pairing.founder === null) return DONE;
   const claimed = claimsOf(jws);
@@ -33,7 +34,7 @@ export async function receiveAct({ jws, from, pairing, now }: Arrival): Promise<
       if (claimed.n === last && claimed.head !== base.head) throw broken(`There are two different acts ${last}.`);
       return DONE;
     }
-    await keep(await apply(base, jws, claimed.iss, now), { pairing, stored, inForce });
+    await keep(await apply(base, jws, claimed.iss, now), { pairing, stored, inForce, now });
     return DONE;
   } catch (error) {
     if (inForce || stored === null || !(error instanceof Fault)) throw error;
@@ -64,13 +65,16 @@ interface Before {
   readonly pairing: Pairing;
   readonly stored: Charter | null;
   readonly inForce: boolean;
+  /** Seconds. */
+  readonly now: number;
 }
 
-async function keep(applied: Applied, { pairing, stored, inForce }: Before): Promise<void> {
+async function keep(applied: Applied, { pairing, stored, inForce, now }: Before): Promise<void> {
   const { charter, act, request } = applied;
   const rotates = inForce && thumbprint(charter.hsm) !== pairing.hsm;
-  // The bridge is followed when the policy moves there; what a policy named before this browser was paired is history.
-  const moves = inForce && request.verb === "POLICY" && act.iat >= pairing.joinedAt;
+  // The bridge is followed when the policy moves there, the log where the admins restored it; what was before the pairing is history.
+  const isNews = inForce && act.iat >= pairing.joinedAt;
+  const moves = isNews && request.verb === "POLICY";
   for (let isKept = false; !isKept; ) {
     const messages = rotates ? await readdress(thumbprint(charter.hsm)) : [];
     isKept = true;
@@ -88,6 +92,7 @@ async function keep(applied: Applied, { pairing, stored, inForce }: Before): Pro
         records.put("pairing", SELF, { ...current, bridge: charter.policy.bridge });
       }
       await tellReceived(records, applied);
+      if (isNews && request.verb === "RESTORE") await goOnFrom(records, request.change.log, now);
     });
   }
 }

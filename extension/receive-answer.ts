@@ -1,37 +1,11 @@
-/** Receipts, refusals, the list of freezes and "seal it again": what the agent answers. README.md, "Receiving". */
+/** Refusals, the list of freezes and "seal it again": what the agent answers. README.md, "Receiving". Receipts come in views of the log. */
 import { isFault } from "../protocol/error.ts";
-import { FREEZES, RECEIPT, REFUSAL, RESEAL } from "../protocol/message.ts";
+import { FREEZES, REFUSAL, RESEAL, type Refusal } from "../protocol/message.ts";
 import { AGAIN, type Arrival, DONE, type Outcome, openAnswer, openPinned, strange, write } from "./arrival.ts";
 import { keepCard, openCard } from "./card.ts";
 import type { Records } from "./database.ts";
+import { raise } from "./log-alarm.ts";
 import { type OutboxItem, type Problem, SELF } from "./store.ts";
-
-export async function receiveReceipt(arrival: Arrival): Promise<Outcome> {
-  const { payload: receipt } = await openAnswer(arrival, RECEIPT);
-  const { pairing } = arrival;
-  await write(pairing, async (records) => {
-    const request = await records.get("requests", receipt.request);
-    if (request === undefined) {
-      if (receipt.iss !== pairing.hsm) throw strange();
-      const early = await records.get("early", receipt.request);
-      if (early === undefined || early.n < receipt.n) records.put("early", receipt.request, receipt);
-      return;
-    }
-    // Of a rotation only the identity that signed it can tell; of all else the pinned one.
-    if (receipt.iss !== (request.byNextIdentity ? request.payload.iss : pairing.hsm)) throw strange();
-    if (receipt.digest !== request.digest) {
-      const message = "A receipt for another request under the same id was ignored; tell your operator.";
-      records.put("requests", request.id, { ...request, notice: { code: "ERR_REQUEST_DIFFERS", message } });
-      return;
-    }
-    if (receipt.n <= (request.receipt?.n ?? 0)) return;
-    const named = new Set(receipt.records.map((record) => record.of));
-    const mine = request.mine.map((one) => (named.has(one.jti) ? { ...one, received: true } : one));
-    for (const { jti } of mine.filter((one) => one.received)) records.remove("outbox", jti);
-    records.put("requests", request.id, { ...request, receipt, mine });
-  });
-  return DONE;
-}
 
 export async function receiveRefusal(arrival: Arrival): Promise<Outcome> {
   const { payload: refusal } = await openAnswer(arrival, REFUSAL);
@@ -40,6 +14,7 @@ export async function receiveRefusal(arrival: Arrival): Promise<Outcome> {
     const item = await records.get("outbox", refusal.of);
     if (item !== undefined && item.to !== refusal.iss) throw strange();
     records.remove("outbox", refusal.of);
+    if (refusal.code === "ERR_LOG" && refusal.iss === current.hsm) await tellBehind(records, refusal, item, arrival);
     // Also after its welcome: too many wrong words end a pairing that nobody has vouched for.
     if (refusal.of === current.pair.jti) {
       if (current.standing === "member" || refusal.iss !== current.hsm) return;
@@ -50,6 +25,19 @@ export async function receiveRefusal(arrival: Arrival): Promise<Outcome> {
     await tellOf(records, { refusal: refusal.of, by: refusal.iss, about: refusal.request }, item, problem);
   });
   return DONE;
+}
+
+/** The agent's own word that its log does not hold what an approval or a sync of ours told it. An answer to nothing of ours says nothing. */
+async function tellBehind(
+  records: Records,
+  { of }: Refusal,
+  item: OutboxItem | undefined,
+  { message, now }: Arrival,
+): Promise<void> {
+  const log = await records.get("log", SELF);
+  if (log === undefined || (item?.kind !== "approval" && !log.syncs.includes(of))) return;
+  const known = log.note ?? `${log.head.size} ${log.head.root}`;
+  await raise(records, { kind: "behind", person: null, known, shown: message, at: now });
 }
 
 async function tellOf(
@@ -98,7 +86,7 @@ export async function receiveReseal(arrival: Arrival): Promise<Outcome> {
   const { pairing, now } = arrival;
   try {
     const card = await openCard(payload.card, pairing.hsm, pairing.bridge, now);
-    await write(pairing, async (records) => await keepCard(records, card));
+    await write(pairing, async (records) => void (await keepCard(records, card)));
   } catch (error) {
     // It waited in the mailbox, and a newer card has come since.
     if (!isFault(error, "ERR_CARD_OLD") && !isFault(error, "ERR_ENVELOPE_EXPIRED")) throw error;

@@ -11,7 +11,7 @@ import { isOpen } from "./waiting.ts";
 /** As many open rotations of identities that are not pinned are kept. */
 const ROTATIONS_MOST = 4;
 
-export async function receiveRequest({ jws, from, pairing, now }: Arrival): Promise<Outcome> {
+export async function receiveRequest({ message: jws, from, pairing, now }: Arrival): Promise<Outcome> {
   // Not paired yet: nobody here can judge it. The login after the welcome asks for all open requests again.
   if (pairing.state === "pairing") return DONE;
   const trust = await loadTrust(now);
@@ -35,7 +35,7 @@ export async function receiveRequest({ jws, from, pairing, now }: Arrival): Prom
     }
     if (byNextIdentity) await requireRoom(records, current.hsm, now);
     const early = await records.get("early", payload.request);
-    const receipt = early?.digest === digest && early.iss === payload.iss ? early : null;
+    const receipt = early?.receipt.digest === digest && early.by === payload.iss ? early.receipt : null;
     records.remove("early", payload.request);
     const row = { id: payload.request, jws, payload, digest, arrivedAt: now, receipt, mine: [], problem };
     records.put("requests", row.id, { ...row, byNextIdentity, notice: null, notified: false });

@@ -4,6 +4,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { openEnvelope } from "../protocol/envelope.ts";
 import type { Motion } from "../protocol/governance.ts";
 import { FREEZE } from "../protocol/message.ts";
+import { requestDigest } from "../protocol/request.ts";
 import {
   approve,
   freeze,
@@ -19,7 +20,7 @@ import { clock } from "./compose.ts";
 import { type Founded, foundTown, others } from "./founding-double.ts";
 import { deliver, type HsmDouble, makeHsm, REQUEST_ID } from "./hsm-double.ts";
 import { makeStation } from "./station.ts";
-import { loadNotices, loadOutbox, loadPairing, loadRequests } from "./store.ts";
+import { loadLog, loadNotices, loadOutbox, loadPairing, loadRequests } from "./store.ts";
 import { loadTrust } from "./trust.ts";
 
 vi.mock("./browser.ts", () => ({ poke: async () => undefined }));
@@ -31,7 +32,7 @@ let rotate: Motion;
 beforeEach(async () => {
   globalThis.indexedDB = new IDBFactory();
   stage = await foundTown();
-  next = await makeHsm();
+  next = await makeHsm(stage.hsm.log);
   rotate = { verb: "ROTATE", change: { to: next.jwk } };
 });
 
@@ -75,6 +76,7 @@ test("signed by the next identity alone: read, approved on a device, sent to tha
   expect((await station.outgoing(moment)).frames).toMatchObject([{ to: next.signer.kid }]);
 
   await deliverNext(await next.receipt(kid, asked.digest, { request: id, records: [record(item?.jti ?? "")] }));
+  expect(await loadLog()).toBeNull();
   expect((await loadRequest(id))?.mine).toMatchObject([{ received: true }]);
   expect([await loadOutbox(), await station.credentials(), await pinned()]).toEqual([[], null, stage.hsm.signer.kid]);
   await deliverNext(await town.act(asked, await others(town, asked), {}, next.signer));
@@ -148,13 +150,22 @@ test("only the identity that asked can say how its rotation stands", async () =>
   const { town, hsm, kid, mine } = stage;
   const asked = await town.ask(rotate, {}, next.signer);
   const id = asked.payload.request;
+  await deliver(await hsm.receipt(kid, asked.digest, { request: id, state: "rejected", n: 8 }));
   await deliverNext(asked.jws);
   await approve(id, await signWithDevice(id, mine.device));
   const [item] = await loadOutbox();
   await deliver(await hsm.receipt(kid, asked.digest, { request: id, state: "rejected", n: 9 }));
   await deliver(await hsm.refusal(kid, item?.jti ?? "", { request: id }));
   expect([(await loadRequest(id))?.receipt, (await loadOutbox()).length]).toEqual([null, 1]);
-  await deliverNext(await next.receipt(kid, "00".repeat(32), { state: "signed" }));
+  expect(await codes()).toEqual(["ERR_ENVELOPE_KEY"]);
+  // What it says of others' requests is not kept, and does not stand before what the pinned identity says.
+  const transfer = await hsm.request(kid, town.transfer());
+  const digest = requestDigest(Buffer.from(transfer.split(".")[1] ?? "", "base64url"));
+  await deliverNext(await next.receipt(kid, digest, { state: "signed", n: 9 }));
+  await deliver(await hsm.receipt(kid, digest, { n: 2 }));
+  await deliver(transfer);
+  expect((await loadRequest(REQUEST_ID))?.receipt).toMatchObject({ n: 2, state: "pending" });
+  expect(await loadNotices()).toMatchObject([{ code: "ERR_ENVELOPE_KEY", count: 3 }]);
   await deliverNext(await next.refusal(kid, item?.jti ?? "", { request: id, code: "ERR_QUORUM" }));
   expect((await loadRequest(id))?.mine).toMatchObject([{ refusal: { code: "ERR_QUORUM" } }]);
 });

@@ -9,7 +9,13 @@ import { ENROLMENT, FREEZE, REJECTION, WITHDRAWAL } from "../protocol/message.ts
 import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
 import type { Records } from "./database.ts";
 import { signerOf } from "./keys.ts";
-import { loadKey, loadOutbox, loadPairing, type OutboxItem, type Pairing, SELF } from "./store.ts";
+import { takeBack } from "./outbox.ts";
+import { loadKey, loadOutbox, loadPairing, type OutboxItem, type Pairing, type Problem, SELF } from "./store.ts";
+
+const REPLACED: Problem = {
+  code: "ERR_REQUEST_STATE",
+  message: "The HSM's identity was replaced before this approval arrived; the request has to be made anew.",
+};
 
 /** Stops and enrolments that wait for the pinned identity, signed anew for the next one under their own ids. An approval is of its request. */
 export async function readdress(next: string): Promise<OutboxItem[]> {
@@ -40,26 +46,17 @@ export async function adopt(
   for (const item of old) {
     const made = messages.find(({ jti }) => jti === item.jti);
     if (made !== undefined) records.put("outbox", item.jti, made);
-    else await drop(records, item);
+    else await takeBack(records, item, REPLACED);
   }
   for (const card of await records.all("card")) if (card.hsm !== hsm) records.remove("card", card.hsm);
-  records.put("pairing", SELF, { ...pairing, hsm, hsmJwk: next, welcomedAt: 0 });
+  const former = pairing.hsmJwk === null ? pairing.former : [...pairing.former, pairing.hsmJwk];
+  records.put("pairing", SELF, { ...pairing, hsm, hsmJwk: next, former, welcomedAt: 0 });
   return true;
 }
 
 /** Of no use to another identity than the one it is for. */
 function isBound({ kind }: OutboxItem): boolean {
   return kind === "approval" || kind === "pair";
-}
-
-async function drop(records: Records, { jti, about }: OutboxItem): Promise<void> {
-  records.remove("outbox", jti);
-  const request = await records.get("requests", about);
-  if (request === undefined) return;
-  const message = "The HSM's identity was replaced before this approval arrived; the request has to be made anew.";
-  const refusal = { code: "ERR_REQUEST_STATE", message };
-  const mine = request.mine.map((one) => (one.jti === jti && !one.received ? { ...one, refusal } : one));
-  records.put("requests", about, { ...request, mine });
 }
 
 async function signAgain({ kind, jws }: OutboxItem, next: string, signer: Signer): Promise<string> {

@@ -5,8 +5,10 @@
 import { recoverSigner } from "../protocol/device-signature.ts";
 import { Fault } from "../protocol/error.ts";
 import { checkRequest } from "./check.ts";
+import { look } from "./database.ts";
 import { canSign } from "./deciding.ts";
 import { type ApprovalDevice, DeviceFault } from "./devices/device.ts";
+import { requireNoAlarm, standingAlarm } from "./log-alarm.ts";
 import { loadDevices, loadRequest, type StoredRequest } from "./store.ts";
 import { loadTrust } from "./trust.ts";
 import { isOpen } from "./waiting.ts";
@@ -57,5 +59,6 @@ async function requireOpen(requestId: string): Promise<StoredRequest> {
   if (!isOpen(request)) {
     throw new Fault("ERR_REQUEST_STATE", "The request is over; nothing was asked of your device.");
   }
+  requireNoAlarm(await look(standingAlarm), request.payload.verb);
   return request;
 }

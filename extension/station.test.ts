@@ -1,8 +1,9 @@
 import { IDBFactory } from "fake-indexeddb";
 import { decodeJwt } from "jose";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { openCheckpoint } from "../protocol/checkpoint.ts";
 import { openEnvelope } from "../protocol/envelope.ts";
-import { REJECTION, SYNC } from "../protocol/message.ts";
+import { REJECTION, SYNC, WITNESS } from "../protocol/message.ts";
 import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
 import { makeSealKey, peekSeal, publicSealJwk, unseal } from "../protocol/seal.ts";
 import { pair, reject } from "./actions.ts";
@@ -11,7 +12,7 @@ import { transact } from "./database.ts";
 import { BRIDGE, breakSignature, deliver, type HsmDouble, makeHsm, REQUEST_ID } from "./hsm-double.ts";
 import type { Moment } from "./link.ts";
 import { makeStation } from "./station.ts";
-import { loadLink, loadNotices, loadOutbox, loadPairing, loadRequests } from "./store.ts";
+import { loadLink, loadLog, loadNotices, loadOutbox, loadPairing, loadRequests, SELF } from "./store.ts";
 
 vi.mock("./browser.ts", () => ({ poke: async () => undefined }));
 
@@ -82,6 +83,51 @@ test("a sync names the charter, what is known and the receiving key", async () =
   });
   const seal = (await loadPairing())?.pair.seal;
   expect(payload).toMatchObject({ known: [REQUEST_ID], charter: 0, seal: { n: 1, key: seal } });
+  expect([payload.log, payload.witness]).toEqual([null, null]);
+});
+
+const synced = async () => {
+  const [frame] = await send({ fresh: true });
+  const jws = await unseal(frame?.body ?? "", () => agentKey.privateKey);
+  const expected = { type: SYNC, keyOf: () => own, audience: hsm.signer.kid, now: clock() };
+  return (await openEnvelope(jws, expected)).payload;
+};
+
+test("a sync says what is known of the log, with a witness that lasts 30 days, and is remembered", async () => {
+  await show(await hsm.card());
+  hsm.log.grow(5);
+  await deliver(await hsm.view(thumbprint(own)));
+  const sync = await synced();
+  expect(sync.log).toEqual(hsm.log.head());
+  const { payload } = await openEnvelope(sync.witness ?? "", {
+    type: WITNESS,
+    keyOf: () => own,
+    audience: hsm.signer.kid,
+    now: START + 30 * 24 * 3600 - 1,
+  });
+  expect(payload.exp - payload.iat).toBe(30 * 24 * 3600);
+  const opened = await openCheckpoint(payload.checkpoint, { origin: hsm.log.origin, keys: [hsm.jwk] });
+  expect(opened.head).toEqual(hsm.log.head());
+  expect((await loadLog())?.syncs).toEqual([sync.jti]);
+});
+
+test("a head that the admins named has no checkpoint: the sync says it without a witness", async () => {
+  await show(await hsm.card());
+  hsm.log.grow(5);
+  await deliver(await hsm.view(thumbprint(own)));
+  const known = await loadLog();
+  if (known === null) throw new Error("nothing known");
+  await transact(async (records) => records.put("log", SELF, { ...known, note: null }));
+  expect(await synced()).toMatchObject({ log: hsm.log.head(), witness: null });
+});
+
+test("a newer card asks for a sync; the same one, an older one and a refused one do not", async () => {
+  expect(await show(await hsm.card({ n: 2 }))).toEqual({ again: true });
+  expect(await show(await hsm.card({ n: 2 }))).toEqual({ again: false });
+  expect(await show(await hsm.card({ n: 1 }))).toEqual({ again: false });
+  expect(await show(breakSignature(await hsm.card({ n: 3 })))).toEqual({ again: false });
+  expect(await show(await hsm.card({ n: 3, iat: START - 100, exp: START }))).toEqual({ again: false });
+  expect(await show(await hsm.card({ n: 3 }))).toEqual({ again: true });
 });
 
 test("a rotation that only the next identity asked for is not asked about", async () => {

@@ -4,7 +4,7 @@
  */
 import { type Signer, signEnvelope } from "../protocol/envelope.ts";
 import { Fault } from "../protocol/error.ts";
-import { SYNC } from "../protocol/message.ts";
+import { SYNC, type Sync, WITNESS } from "../protocol/message.ts";
 import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
 import { seal } from "../protocol/seal.ts";
 import { count } from "./arrival.ts";
@@ -14,12 +14,16 @@ import { look, transact } from "./database.ts";
 import { receive } from "./inbox.ts";
 import { inviteSigner, signerOf } from "./keys.ts";
 import type { Credentials, Moment, Outgoing, Station } from "./link.ts";
+import { withSync } from "./log-memory.ts";
+import { sendable } from "./outbox.ts";
 import { currentSealKey } from "./seal-keys.ts";
 import { loadKey, loadOutbox, loadPairing, loadRequests, type OutboxItem, type Problem, SELF } from "./store.ts";
 import { isOpen } from "./waiting.ts";
 
 /** A sync that waits longer than this in the agent's mailbox is of no use: the next login sends another. Seconds. */
 const SYNC_SECONDS = 3600;
+/** The agent hands a witness on for so long. Seconds. */
+const WITNESS_SECONDS = 30 * 24 * 3600;
 /** The most that one sync may ask about; the newest are asked first. */
 const SYNC_MOST = 500;
 
@@ -39,8 +43,9 @@ export function makeStation(whom: "pinned" | "next", changed: () => Promise<void
     credentials: whom === "pinned" ? credentials : nextCredentials,
     outgoing: async (moment) => await outgoing(moment, whom === "pinned"),
     card: async (jws, hsm) => {
-      await takeCard(jws, hsm);
+      const outcome = { again: await takeCard(jws, hsm) };
       await changed();
+      return outcome;
     },
     receive: async (body, from) => {
       const outcome = await receive(body, from, clock());
@@ -82,7 +87,9 @@ async function outgoing(
   if (pairing === null) return { frames: [], problem: null };
   const key = sealOf(await look((records) => records.get("card", hsm)), pairing.bridge, clock());
   if (key === null) return { frames: [], problem: NO_CARD };
-  const items = (await loadOutbox()).filter((item) => item.to === hsm && (item.kind === "pair") === (as === "invite"));
+  const items = (await look(sendable)).filter(
+    (item) => item.to === hsm && (item.kind === "pair") === (as === "invite"),
+  );
   const due = syncs && fresh && as === "own" ? [await sync(hsm), ...items] : items;
   const frames = due.map((item) => ({ ...item, id: frameIdOf(item.jti, thumbprint(key)) }));
   const unsent = frames.filter(({ id }) => !sent.has(id));
@@ -95,7 +102,7 @@ async function sealed({ id, to, jws }: Sendable & { id: string }, key: PublicJwk
 
 type Sendable = Pick<OutboxItem, "jti" | "to" | "jws">;
 
-/** Asks for a welcome, the acts that are not known here, all open requests, and the receipts of those that look open here. */
+/** Asks for a welcome, the acts that are not known here, all open requests, and the receipts of those that look open here; says what is known of the log. */
 async function sync(hsm: string): Promise<Sendable> {
   const signer = await ourSigner();
   // A rotation that only the next identity asked for is not known to this agent.
@@ -104,8 +111,22 @@ async function sync(hsm: string): Promise<Sendable> {
   const charter = (await look((records) => records.get("charter", SELF)))?.n ?? 0;
   const { n, jwk: key } = await currentSealKey(clock());
   const claims = claimsFor(signer, hsm, clock(), SYNC_SECONDS);
-  const payload = { ...claims, known: known.map((request) => request.id), charter, seal: { n, key } };
+  const log = await knownLog(claims.jti, signer, hsm);
+  const payload = { ...claims, known: known.map((request) => request.id), charter, seal: { n, key }, ...log };
   return { jti: claims.jti, to: hsm, jws: await signEnvelope(SYNC, payload, signer) };
+}
+
+/** What is known here of the log, for the agent to compare and to hand on; its answer to this sync may say that it went back. */
+async function knownLog(sync: string, signer: Signer, hsm: string): Promise<Pick<Sync, "log" | "witness">> {
+  const known = await transact(async (records) => {
+    const log = await records.get("log", SELF);
+    if (log !== undefined) records.put("log", SELF, withSync(log, sync));
+    return log ?? null;
+  });
+  const log = known?.head ?? null;
+  if (known === null || known.note === null) return { log, witness: null };
+  const claims = claimsFor(signer, hsm, clock(), WITNESS_SECONDS);
+  return { log, witness: await signEnvelope(WITNESS, { ...claims, checkpoint: known.note }, signer) };
 }
 
 async function ourSigner(): Promise<Signer> {
@@ -114,19 +135,20 @@ async function ourSigner(): Promise<Signer> {
   return await signerOf(key);
 }
 
-/** One that is refused is counted, and the one that is kept is used as long as it is valid. */
-async function takeCard(jws: string, hsm: string): Promise<void> {
+/** True where it is a newer one. One that is refused is counted, and the one that is kept is used as long as it is valid. */
+async function takeCard(jws: string, hsm: string): Promise<boolean> {
   const pairing = await loadPairing();
-  if (pairing === null) return;
+  if (pairing === null) return false;
   try {
     const card = await openCard(jws, hsm, pairing.bridge, clock());
-    await transact(async (records) => await keepCard(records, card));
+    return await transact(async (records) => await keepCard(records, card));
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     // The agent was not there to renew it: the link says that nothing can be sent.
-    if (error.code === "ERR_ENVELOPE_EXPIRED") return;
+    if (error.code === "ERR_ENVELOPE_EXPIRED") return false;
     const message = `A card that claims to be your agent's was refused. ${error.message}`;
     await transact(async (records) => await count(records, { code: error.code, message }, clock()));
+    return false;
   }
 }
 

@@ -4,13 +4,18 @@
  */
 import type { Charter } from "../protocol/charter.ts";
 import type { Invite } from "../protocol/invite.ts";
-import type { Freezes, Receipt } from "../protocol/message.ts";
+import type { Receipt } from "../protocol/log-entry.ts";
+import type { Freezes } from "../protocol/message.ts";
 import type { Role } from "../protocol/people.ts";
 import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
 import type { RequestPayload } from "../protocol/request.ts";
 import type { Vendor } from "../protocol/vendor.ts";
 import { look, type Records } from "./database.ts";
 import type { DeviceModel } from "./devices/device.ts";
+import type { Alarm } from "./log-alarm.ts";
+import type { StoredLog } from "./log-memory.ts";
+import type { SignedReceipt } from "./receive-receipt.ts";
+import type { StoredWitness } from "./witnesses.ts";
 
 /** Something that went wrong: a stable code, and a sentence for the person. */
 export interface Problem {
@@ -27,6 +32,8 @@ export interface Pairing {
   readonly hsm: string;
   /** Known once something of the HSM's has been verified; its thumbprint is `hsm`. */
   readonly hsmJwk: PublicJwk | null;
+  /** The identities that were pinned before, by rotations that this browser followed. */
+  readonly former: readonly PublicJwk[];
   readonly kid: string;
   /** Only while pairing. */
   readonly invite: Invite | null;
@@ -171,7 +178,12 @@ export interface Tables {
   outbox: OutboxItem;
   notices: Notice;
   /** Receipts that came before their request, by request id. */
-  early: Receipt;
+  early: SignedReceipt;
+  log: StoredLog;
+  /** By kind and person. */
+  alarms: Alarm;
+  /** By thumbprint of the browser's key. */
+  witnesses: StoredWitness;
 }
 export const SELF = "self";
 
@@ -188,6 +200,9 @@ export const OF_A_PAIRING = [
   "outbox",
   "notices",
   "early",
+  "log",
+  "alarms",
+  "witnesses",
 ] as const satisfies readonly (keyof Tables)[];
 
 export async function loadPairing(): Promise<Pairing | null> {
@@ -221,6 +236,21 @@ export async function loadNotices(): Promise<Notice[]> {
 
 export async function loadLink(): Promise<LinkStatus> {
   return (await look((r) => r.get("link", SELF))) ?? { state: "unpaired", since: 0, problem: null };
+}
+
+/** What is known of the agent's log; null before the first view of it. */
+export async function loadLog(): Promise<StoredLog | null> {
+  return (await look((r) => r.get("log", SELF))) ?? null;
+}
+
+/** Alarms that stand, the oldest first. */
+export async function loadAlarms(): Promise<Alarm[]> {
+  return (await look((r) => r.all("alarms"))).sort((a, b) => a.at - b.at);
+}
+
+/** What others' browsers have seen of the log, the newest word first. */
+export async function loadWitnesses(): Promise<StoredWitness[]> {
+  return (await look((r) => r.all("witnesses"))).sort((a, b) => b.at - a.at);
 }
 
 /** Who may decide what, by the acts verified so far. null before the founding act, or while they do not lead to the pinned identity yet. */

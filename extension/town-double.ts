@@ -134,7 +134,7 @@ export async function makeTown(hsm: HsmDouble, us: PublicJwk, device: string): P
       const { address } = person;
       return await signEnvelope(
         APPROVAL,
-        { ...claims, request: payload.request, digest, address, signature },
+        { ...claims, request: payload.request, digest, address, signature, log: null },
         person.signer,
       );
     },

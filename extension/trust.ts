@@ -6,6 +6,7 @@ import type { Role } from "../protocol/people.ts";
 import type { PublicJwk } from "../protocol/primitive.ts";
 import { clock } from "./compose.ts";
 import { look } from "./database.ts";
+import { type Alarm, standingAlarm } from "./log-alarm.ts";
 import { type Pairing, readCharter, SELF } from "./store.ts";
 
 export interface Trust {
@@ -22,6 +23,8 @@ export interface Trust {
   /** null before the founding act came. */
   readonly charter: Charter | null;
   readonly freezes: Freezes | null;
+  /** The agent's log does not go on from what has been seen of it; null while all is well. */
+  readonly alarm: Alarm | null;
   /** Seconds. */
   readonly now: number;
 }
@@ -29,7 +32,7 @@ export interface Trust {
 /** What a pairing lets us believe. @throws Fault ERR_INVITE while this browser is not paired */
 export function trustOf(
   pairing: Pairing | null,
-  others: Pick<Trust, "devices" | "charter" | "freezes" | "now">,
+  others: Pick<Trust, "devices" | "charter" | "freezes" | "alarm" | "now">,
 ): Trust {
   if (pairing === null || pairing.state !== "paired" || pairing.hsmJwk === null || pairing.name === null) {
     throw new Fault("ERR_INVITE", "This browser is not paired with an HSM yet; pair it with an invite first.");
@@ -44,7 +47,8 @@ export async function loadTrust(now: number = clock()): Promise<Trust> {
     const pairing = (await records.get("pairing", SELF)) ?? null;
     const charter = await readCharter(records);
     const freezes = (await records.get("freezes", SELF)) ?? null;
+    const alarm = (await standingAlarm(records)) ?? null;
     const here = (await records.all("devices")).filter((device) => device.here === true && device.state !== "refused");
-    return trustOf(pairing, { devices: here.map(({ address }) => address), charter, freezes, now });
+    return trustOf(pairing, { devices: here.map(({ address }) => address), charter, freezes, alarm, now });
   });
 }

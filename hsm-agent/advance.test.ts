@@ -55,16 +55,16 @@ async function expectSignedOnce(id: string): Promise<void> {
   await office.reopen();
   await drive(id);
   expect(office.row(id)).toMatchObject({ signed, hash, digest });
-  expect(
-    office.sent("oc-receipt+jws").filter((r) => r["state"] === "signed" && r["receiver"] === ALICE.key.kid),
-  ).toEqual([expect.objectContaining({ hash, digest, request: id })]);
+  expect((await office.receipts()).filter((r) => r["state"] === "signed" && r["receiver"] === ALICE.key.kid)).toEqual([
+    expect.objectContaining({ hash, digest, request: id }),
+  ]);
 }
 
 test("with a quorum it is signed, and everybody whom it was sent to has a receipt", async () => {
   const id = await quorum();
   await drive(id);
   await expectSignedOnce(id);
-  const receivers = office.sent("oc-receipt+jws").map((r) => r["receiver"]);
+  const receivers = (await office.receipts()).map((r) => r["receiver"]);
   for (const person of [ALICE, BOB, CAROL]) expect(receivers).toContain(person.key.kid);
 });
 

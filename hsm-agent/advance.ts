@@ -3,28 +3,27 @@
  * exactly where it was. "When can a signature be made?" is answered by recheck.ts and what it asks.
  */
 import { hexToBytes } from "@noble/hashes/utils.js";
-import * as v from "valibot";
 import { signPayload } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
-import { RECEIPT, type RequestRecord } from "../protocol/message.ts";
 import { isTransfer, REQUEST } from "../protocol/request.ts";
 import { ethereum } from "./chains/ethereum.ts";
-import { type Consequence, type Desk, issue, NOTHING } from "./desk.ts";
+import { type Consequence, type Desk, NOTHING } from "./desk.ts";
 import { enact } from "./enact.ts";
 import { isFrozen } from "./freeze.ts";
 import { signRecoverable } from "./hsm/signer.ts";
 import { openMandate, requireMandate } from "./mandate.ts";
 import { backToPending, collect, hasQuorum, recheck, requireRow } from "./recheck.ts";
 import { isOpen, nextState, OPEN_STATES } from "./requests.ts";
+import { leadsOn } from "./restoring.ts";
 import { type RequestRow } from "./rows.ts";
 import { stopRequest } from "./stops.ts";
 import { readBack } from "./verify.ts";
 
-/** Ends every open request whose time has come. Returns their ids. */
+/** Ends every request whose time has come: open, or signed and never handed out. Returns their ids. */
 export function expireRequests(desk: Desk): string[] {
   const { journal } = desk;
   return journal.transaction(() => {
-    const due = journal.requests(OPEN_STATES, desk.now());
+    const due = [...journal.requests(OPEN_STATES, desk.now()), ...journal.unreleased(desk.now())];
     for (const row of due) expire(desk, row);
     return due.map(({ id }) => id);
   });
@@ -37,11 +36,13 @@ function expire(desk: Desk, row: RequestRow): void {
   else stopRequest(desk, row, "expired");
 }
 
-/** Approved recoveries whose delay is over: what waits for nothing but time. */
+/** Approved recoveries whose delay is over: what waits for nothing but time; and an approved RESTORE once enough people were heard. */
 export function dueRecoveries(desk: Desk): string[] {
   const now = desk.now();
   const approved = desk.journal.requests(["approved"]);
-  return approved.filter(({ notBefore }) => notBefore !== null && notBefore <= now).map(({ id }) => id);
+  const isDue = ({ notBefore, verb }: RequestRow) =>
+    (notBefore !== null && notBefore <= now) || (verb === "RESTORE" && desk.witnesses.isHeard);
+  return approved.filter(isDue).map(({ id }) => id);
 }
 
 /** Does all that can be done for one request now, one durable step after the other. Rejects where the HSM is away. */
@@ -55,21 +56,8 @@ export async function advance(desk: Desk, id: string): Promise<Consequence> {
       continue;
     }
     const stepped = await step(desk, row);
-    if (stepped === false) return await settle(desk, id, consequence);
+    if (stepped === false) return consequence;
     if (stepped !== true) consequence = stepped;
-  }
-}
-
-/** The receipt, and what follows from a change: that is not lost where the HSM goes away in between. */
-async function settle(desk: Desk, id: string, consequence: Consequence): Promise<Consequence> {
-  try {
-    // Of a rotation the next identity tells: who followed its act believes the one before no more.
-    if (consequence.rotated !== true) await sendReceipt(desk, id);
-    return consequence;
-  } catch (error) {
-    if (consequence === NOTHING) throw error;
-    desk.log.warn({ request: id, err: error }, "receipt waits");
-    return { ...consequence, requests: [...consequence.requests, id] };
   }
 }
 
@@ -77,14 +65,15 @@ async function settle(desk: Desk, id: string, consequence: Consequence): Promise
 async function step(desk: Desk, row: RequestRow): Promise<boolean | Consequence> {
   switch (row.state) {
     case "proposed":
+      if (desk.witnesses.isReadOnly && (row.verb === "SEND" || !leadsOn(desk, row.verb))) return false;
       await issueRequest(desk, row);
       return true;
     case "pending":
       return await recordIntent(desk, row);
     case "approved":
       if (row.verb !== "SEND") return await enact(desk, row);
-      // What is frozen waits, with its approvals; it goes on by itself when the admins lift that.
-      if (row.vault === null || isFrozen(desk.journal, row.vault)) return false;
+      // What is frozen waits, with its approvals; it goes on by itself when the admins lift that. So does all while this may be an old record.
+      if (row.vault === null || isFrozen(desk.journal, row.vault) || !desk.witnesses.isCurrent) return false;
       await signTransaction(desk, row);
       return true;
     case "signed":
@@ -104,8 +93,10 @@ async function issueRequest(desk: Desk, row: RequestRow): Promise<void> {
   const jws = await signPayload(REQUEST, row.payload, desk.identity.signer);
   desk.journal.transaction(() => {
     const state = nextState(requireRow(desk, row.id).state, "issued");
-    desk.journal.issueRequest(row.id, state, jws);
+    desk.journal.issueRequest(row, state, jws);
     desk.journal.post(payload.jti, payload.aud, jws);
+    // With what the others know of the log.
+    for (const receiver of payload.aud) desk.journal.oweView(receiver);
   });
   desk.wake();
 }
@@ -146,20 +137,4 @@ async function signTransaction(desk: Desk, row: RequestRow): Promise<void> {
       hash: signed.hash,
     });
   });
-}
-
-/** One HSM signature covers all changes since the last receipt. */
-async function sendReceipt(desk: Desk, id: string): Promise<void> {
-  // Read anew, together with its records: a receipt never says less of the state than of the records.
-  const row = requireRow(desk, id);
-  if (row.receiptN >= row.revision) return;
-  const { aud } = v.parse(REQUEST.schema, JSON.parse(row.payload));
-  const records = desk.journal.records(row.id).map(({ jws: _jws, ...record }): RequestRecord => record);
-  const { id: request, digest, state, hash } = row;
-  const { jti, jws } = await issue(desk, RECEIPT, aud, { request, digest, n: row.revision, state, records, hash });
-  desk.journal.transaction(() => {
-    desk.journal.setReceipt(row.id, row.revision, jws);
-    desk.journal.post(jti, aud, jws);
-  });
-  desk.wake();
 }

@@ -18,7 +18,7 @@ import type { Founding } from "./founding-file.ts";
 import { type Initialised, initialise } from "./init.ts";
 import { Journal } from "./journal.ts";
 import { FakeBridge } from "./testing-bridge.ts";
-import { approve, hsmOf, message, receiptsOf, until } from "./testing-member.ts";
+import { approve, hsmOf, message, receiptsOf, show, until } from "./testing-member.ts";
 import { deviceOf, keyOfInvite, makePerson, NETWORK, policyOf, TO, VAULT } from "./testing-people.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "opencustody-start-"));
@@ -166,6 +166,7 @@ test("founded through the bridge: pairing, devices, words and signatures; a rest
   const [request] = (await ask({ command: "request.list" })) as unknown as { id: string; verb: string }[];
   expect(request?.verb).toBe("FOUND");
   for (const person of [ALICE, BOB]) await approve(bridge, person, request?.id ?? "");
+  for (const person of [ALICE, BOB]) await show(bridge, person);
   await until(async () => (await ask({ command: "status" }))["founded"] === true);
   await stop();
   await start();
@@ -187,6 +188,7 @@ test("a transfer is proposed, approved through the bridge and signed by the toke
   const body = { vault: VAULT, network: NETWORK, asset: "ETH", amount: "1.5", to: TO, gas };
   const { request } = await ask({ command: "request.propose", jws: await message(bridge, PROPOSAL, OLGA.file, body) });
   for (const person of [ALICE, BOB]) await approve(bridge, person, String(request));
+  for (const person of [ALICE, BOB]) await show(bridge, person);
   await until(async () => (await ask({ command: "request.show", id: String(request) }))["state"] === "signed");
   expect(await ask({ command: "request.show", id: String(request) })).toMatchObject({
     signed: expect.stringMatching(/^0x02/) as string,
@@ -218,6 +220,7 @@ test("what is frozen stays so; a record without it, or one from before, is not s
     jws: await message(bridge, MOTION, OLGA.file, { motion, recovery: false }),
   });
   for (const person of [ALICE, BOB]) await approve(bridge, person, String(request));
+  for (const person of [ALICE, BOB]) await show(bridge, person);
   await until(async () => (await ask({ command: "status" }))["act"] === 2);
   await stop();
   copy("thawed.db");
@@ -238,12 +241,13 @@ test("ROTATE: it goes on under its next identity without a restart, and after on
     jws: await message(bridge, MOTION, OLGA.file, { motion, recovery: false }),
   });
   for (const person of [ALICE, BOB]) await approve(bridge, person, String(request));
+  for (const person of [ALICE, BOB]) await show(bridge, person);
   await until(() => hsmOf(bridge) !== old && agent?.fingerprint !== before);
   const next = hsmOf(bridge);
   // How the rotation ended is told by whom its followers believe.
   await until(async () => (await receiptsOf(bridge, ALICE, String(request))).some(({ state }) => state === "enacted"));
   const ends = (await receiptsOf(bridge, ALICE, String(request))).filter(({ state }) => state === "enacted");
-  expect(new Set(ends.map(({ iss }) => iss))).toEqual(new Set([next]));
+  expect(new Set(ends.map(({ by }) => by))).toEqual(new Set([next]));
   expect(await ask({ command: "status" })).toMatchObject({
     act: 3,
     hsm: { thumbprint: next, fingerprint: agent?.fingerprint },
@@ -256,6 +260,7 @@ test("ROTATE: it goes on under its next identity without a restart, and after on
   const body = { vault: VAULT, network: NETWORK, asset: "ETH", amount: "2", to: TO, gas };
   const proposed = await ask({ command: "request.propose", jws: await message(bridge, PROPOSAL, OLGA.file, body) });
   for (const person of [ALICE, BOB]) await approve(bridge, person, String(proposed["request"]));
+  for (const person of [ALICE, BOB]) await show(bridge, person);
   await until(async () =>
     (await receiptsOf(bridge, BOB, String(proposed["request"]))).some(({ state }) => state === "signed"),
   );

@@ -1,31 +1,20 @@
-/** The running agent: opens the record and the HSM, and lets link, control socket and clock drive requests. Wiring only. */
+/**
+ * The running agent: opens the record and the HSM, serves under one HSM identity after the other (session.ts), and says how it is. A record
+ * that cannot be written any more ends all but that.
+ */
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import * as v from "valibot";
-import { Fault, isFault } from "../protocol/error.ts";
-import { fingerprint, PublicJwkSchema } from "../protocol/primitive.ts";
-import { repostActs } from "./acts.ts";
-import { dueRecoveries, expireRequests } from "./advance.ts";
-import { AnchorKeeper } from "./anchor.ts";
-import { recordedClock } from "./clock.ts";
-import { run } from "./commands.ts";
 import { type Config, socketPath } from "./config.ts";
-import { serveControl } from "./control.ts";
-import { CharterBook, type Consequence, type Desk, identityOf } from "./desk.ts";
-import { Driver } from "./driver.ts";
+import { startHealth } from "./health.ts";
 import { type Hsm, openHsm } from "./hsm/owner.ts";
-import { receive } from "./inbound.ts";
 import { Journal } from "./journal.ts";
-import { Link } from "./link.ts";
 import { claimSocket } from "./lock.ts";
-import { Owed } from "./owed.ts";
-import { replay } from "./replay.ts";
-import { OPEN_STATES } from "./requests.ts";
-import { SealKeys } from "./sealing.ts";
+import { Metrics } from "./metrics.ts";
+import { type Parts, type Session, serve } from "./session.ts";
+import { startOf } from "./witnesses.ts";
 
 /** Milliseconds. */
-const CLOCK_CHECK = 1_000;
 const SERVE_RETRY = 3_000;
 
 export interface Agent {
@@ -42,7 +31,8 @@ export function journalPath(config: Config): string {
 
 /** Opens the HSM named in the configuration. @throws Fault ERR_HSM_* */
 export async function openConfiguredHsm(config: Config, pin: string): Promise<Hsm> {
-  return await openHsm({ module: config.hsm.module, token: config.hsm.token, pin });
+  const { module, token, files } = config.hsm;
+  return await openHsm({ module, token, pin, ...(files === undefined ? {} : { files }) });
 }
 
 /** Starts everything. @throws Fault ERR_STATE, ERR_CHARTER, ERR_CONFIG, ERR_AGENT_RUNNING, ERR_HSM_* */
@@ -63,14 +53,16 @@ export async function startAgent(config: Config, pin: string, log: Logger): Prom
   }
 }
 
-/** Serves under one HSM identity after the other: a ROTATE ends a session and begins the next. */
+/** Serves until it is stopped: a ROTATE ends a session and begins the next. */
 async function serveOn(config: Config, log: Logger, journal: Journal, hsm: Hsm): Promise<Agent> {
   let stopped = false;
   let changing: Promise<void> = Promise.resolve();
+  const metrics = new Metrics(() => session.levels());
+  const parts: Parts & { config: Config } = { config, log, journal, hsm, start: startOf(journal), observer: metrics };
   /** Until it is there: an agent without link and socket would be one that nobody could stop. */
   const again = async (): Promise<void> => {
     try {
-      session = await serve(config, log, journal, hsm, next);
+      session = await serve(parts, next);
     } catch (error) {
       log.error({ err: error }, "the next identity cannot be served yet");
       await new Promise((resolve) => setTimeout(resolve, SERVE_RETRY));
@@ -84,7 +76,19 @@ async function serveOn(config: Config, log: Logger, journal: Journal, hsm: Hsm):
       await again();
     });
   };
-  let session = await serve(config, log, journal, hsm, next);
+  let session: Session = await serve(parts, next);
+  journal.onCommit((commit) => {
+    metrics.committed(commit);
+    session.committed();
+  });
+  journal.onFailure((fault) => {
+    log.fatal({ code: fault.code, err: fault.cause }, fault.message);
+    void session.halt();
+  });
+  hsm.onState(({ state, lastFault }) => log.warn({ state, code: lastFault?.code, problem: lastFault?.message }, "HSM"));
+  const watched = { report: () => session.report(), metrics };
+  const health = config.health === undefined ? undefined : await startHealth(config.health, watched);
+  if (health !== undefined) log.info({ at: health.at }, "health and metrics");
   return {
     get fingerprint() {
       return session.fingerprint;
@@ -92,111 +96,10 @@ async function serveOn(config: Config, log: Logger, journal: Journal, hsm: Hsm):
     stop: async () => {
       stopped = true;
       await changing;
+      await health?.close();
       await session.stop();
       await hsm.close();
       journal.close();
-    },
-  };
-}
-
-/** The desk of this record on this token, its acts verified. @throws Fault ERR_STATE, ERR_CHARTER, ERR_CONFIG */
-export async function openDesk(
-  config: Pick<Config, "bridge">,
-  log: Logger,
-  journal: Journal,
-  hsm: Hsm,
-  wake: () => void,
-  wall?: () => number,
-): Promise<{ desk: Desk; anchor: string | undefined }> {
-  const succession = journal.meta("succession");
-  const keyId = journal.requireMeta(succession === undefined ? "identity" : "next-identity");
-  const identity = identityOf(hsm, await hsm.findKey(keyId));
-  if (identity.signer.kid !== (succession ?? journal.meta("thumbprint")))
-    throw new Fault(
-      "ERR_STATE",
-      "The token holds another identity key than the record names; this is not the token of this agent.",
-    );
-  const anchor = await hsm.readAnchor();
-  const founder = v.parse(PublicJwkSchema, JSON.parse(journal.requireMeta("founder")));
-  const charter = new CharterBook();
-  charter.current = await replay(journal, succession === undefined ? identity.signer.kid : null, founder, anchor);
-  const bridge = charter.current?.policy.bridge;
-  if (bridge !== undefined && bridge !== config.bridge.url)
-    throw new Fault(
-      "ERR_CONFIG",
-      `The policy names bridge ${bridge} and the configuration ${config.bridge.url}; correct bridge.url.`,
-    );
-  const now = recordedClock(journal, wall);
-  const clock = { now, clockInDoubt: () => now.inDoubt(), confirmClock: () => now.confirm() };
-  return { desk: { journal, hsm, identity, charter, bridgeUrl: config.bridge.url, log, ...clock, wake }, anchor };
-}
-
-async function serve(config: Config, log: Logger, journal: Journal, hsm: Hsm, rotated: () => void): Promise<Agent> {
-  const socket = socketPath(config);
-  const wake = (): void => {
-    owed.kick();
-    link.wake();
-    anchorKeeper.keep();
-  };
-  const { desk, anchor } = await openDesk(config, log, journal, hsm, wake);
-  const keys = await SealKeys.load(journal);
-  const anchorKeeper = new AnchorKeeper(desk, anchor ?? "");
-  const driver = new Driver(desk, follow);
-  const link = new Link({
-    desk,
-    keys,
-    dial: config.bridge.dial ?? config.bridge.url,
-    receive: async (delivered) => follow(await receive(desk, keys, delivered)),
-  });
-  const owed = new Owed(
-    desk,
-    () => link.card,
-    () => link.wake(),
-  );
-
-  function follow(consequence: Consequence): void {
-    // What it ended has its receipts from the next identity, which finds them owed.
-    if (consequence.rotated === true) return rotated();
-    for (const id of consequence.requests) driver.drive(id);
-    if (consequence.roster) link.publishRoster();
-  }
-
-  // Read before anything runs that would keep a process with a damaged record alive.
-  const unfinished = [...journal.requests(OPEN_STATES).map(({ id }) => id), ...journal.owedReceipts()];
-  const server = await serveControl(
-    socket,
-    async (command) =>
-      await run({ desk, link, follow }, command).catch((error: unknown) => {
-        if (!isFault(error)) log.error({ err: error, command: command.command }, "command failed");
-        throw error;
-      }),
-  );
-  const timer = setInterval(() => {
-    try {
-      for (const id of [...expireRequests(desk), ...dueRecoveries(desk)]) driver.drive(id);
-      link.renewCard();
-      repostActs(desk);
-      anchorKeeper.keep();
-    } catch (error) {
-      log.error({ err: error }, "requests not expired");
-    }
-  }, CLOCK_CHECK);
-  link.start();
-  wake();
-  for (const id of unfinished) driver.drive(id);
-  const shown = fingerprint(desk.identity.signer.kid);
-  log.info({ fingerprint: shown, socket, act: desk.charter.current?.n ?? 0 }, "agent ready");
-
-  return {
-    fingerprint: shown,
-    stop: async () => {
-      clearInterval(timer);
-      link.stop();
-      server.close();
-      server.closeAllConnections();
-      await driver.stop();
-      await owed.stop();
-      await anchorKeeper.settled();
     },
   };
 }

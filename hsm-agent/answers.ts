@@ -1,11 +1,9 @@
 /** Records what somebody answered to a request, once, and sends again what was answered before. README.md of protocol/, "Messages". */
 import { randomBytes } from "node:crypto";
-import { peekEnvelope } from "../protocol/envelope.ts";
 import { Fault } from "../protocol/error.ts";
 import type { RequestRecord } from "../protocol/message.ts";
-import { thumbprint } from "../protocol/primitive.ts";
 import type { RequestPayload } from "../protocol/request.ts";
-import type { Consequence, Desk } from "./desk.ts";
+import { type Consequence, type Desk, NOTHING } from "./desk.ts";
 import { isOpen } from "./requests.ts";
 import type { RequestRow } from "./rows.ts";
 import { readBack } from "./verify.ts";
@@ -43,7 +41,8 @@ export function recordAnswer(
     if (known !== undefined) {
       if (known.request !== row.id || known.person !== sender.name)
         throw new Fault("ERR_ENVELOPE_REPLAYED", "The message has the name of another one; it was not used.");
-      return { requests: resend(desk, row, sender.kid), roster: false };
+      resend(desk, row, sender.kid);
+      return NOTHING;
     }
     if (message.digest !== row.digest)
       throw new Fault(
@@ -88,24 +87,11 @@ export function frameId(): string {
   return randomBytes(16).toString("base64url");
 }
 
-/**
- * Answers a resent message with the last receipt, which names it. One that an identity before a rotation signed is believed no more:
- * another is owed, and the request returned, to be driven.
- */
-export function resend(desk: Desk, row: RequestRow, kid: string): string[] {
-  if (row.receipt === null || row.receiptN === 0 || !hasRoom(desk, kid)) return [];
-  if (peekEnvelope(row.receipt).kid !== desk.identity.signer.kid && isInForce(desk)) {
-    desk.journal.oweReceipt(row.id);
-    return [row.id];
-  }
-  desk.journal.post(frameId(), [kid], row.receipt);
+/** Answers a resent message with the newest entry about its request, which names it. */
+export function resend(desk: Desk, row: RequestRow, kid: string): void {
+  if (row.entry === null || !hasRoom(desk, kid)) return;
+  desk.journal.oweView(kid, row.id);
   desk.wake();
-  return [];
-}
-
-/** Whether extensions believe the identity of this token. */
-function isInForce({ charter, identity }: Desk): boolean {
-  return charter.current !== null && thumbprint(charter.current.hsm) === identity.signer.kid;
 }
 
 /** Answers that can be asked for again are not piled up for somebody who does not fetch them. */

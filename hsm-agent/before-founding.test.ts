@@ -1,4 +1,5 @@
 /** Before the founding nothing works but what leads to it. */
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   APPROVAL,
@@ -34,7 +35,7 @@ afterEach(() => office.dispose());
 const command = async (each: Command): Promise<unknown> => {
   const followed: Consequence[] = [];
   const link = { state: "offline" as const, publishRoster: () => {} };
-  return await run({ desk: office.desk, link, follow: (one) => followed.push(one) }, each);
+  return await run({ desk: office.desk, link, backups: office.backups, follow: (one) => followed.push(one) }, each);
 };
 
 async function joinAll(): Promise<void> {
@@ -95,6 +96,11 @@ const COMMANDS: Record<Command["command"], { make: () => Promise<Command> | Comm
     }),
     code: "ERR_FOUNDING",
   },
+  backup: { make: () => ({ command: "backup", path: join(office.folder, "backup.db") }), code: "ERR_FOUNDING" },
+  "restore.show": { make: () => ({ command: "restore.show" }), code: "ERR_FOUNDING" },
+  "proof.export": { make: () => ({ command: "proof.export", id: "0000000000000000" }), code: "ERR_REQUEST_UNKNOWN" },
+  "log.head": { make: () => ({ command: "log.head" }), code: null },
+  "log.page": { make: () => ({ command: "log.page", from: 0 }), code: null },
   "request.list": { make: () => ({ command: "request.list" }), code: null },
   "request.show": { make: () => ({ command: "request.show", id: ID }), code: "ERR_REQUEST_UNKNOWN" },
 };
@@ -135,7 +141,12 @@ test("before the founding: what a browser that is pairing sends", async () => {
   const messages = [
     await office.message(REJECTION, ALICE.key, { ...about, reason: "other" }),
     await office.message(WITHDRAWAL, ALICE.key, about),
-    await office.message(APPROVAL, ALICE.key, { ...about, address: ALICE.address, signature: ALICE.sign("x") }),
+    await office.message(APPROVAL, ALICE.key, {
+      ...about,
+      address: ALICE.address,
+      signature: ALICE.sign("x"),
+      log: null,
+    }),
   ];
   for (const jws of messages) expect(await office.receive(ALICE.key, jws)).toBe("ERR_REQUEST_UNKNOWN");
   expect(office.sent("oc-act+jws")).toEqual([]);

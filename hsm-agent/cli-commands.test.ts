@@ -2,11 +2,11 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { afterAll, expect, test } from "vitest";
 import { type Claims, type MessageType, openEnvelope } from "../protocol/envelope.ts";
-import { keyName } from "../protocol/governance.ts";
 import { parseInvite } from "../protocol/invite.ts";
 import { CLOCK, INVITATION, MOTION, VOUCH } from "../protocol/message.ts";
+import { keyName } from "../protocol/motion-statement.ts";
 import { thumbprint } from "../protocol/primitive.ts";
-import { runCli as run, startFakeAgent } from "./cli-testing.ts";
+import { runCli as run, startFakeAgent, statusOf } from "./cli-testing.ts";
 import type { Command as AgentCommand } from "./control.ts";
 import { makeKeyFile, makePrivateJwk, readPublicKey } from "./key-file.ts";
 
@@ -20,18 +20,7 @@ const hsm = thumbprint(await makePrivateJwk());
 const ADDRESS = "0x52908400098527886E0F7030069857D2E4169EE7";
 const ID = "01JDA7Q9T2M4XYZ0";
 const kid = thumbprint(olga);
-const STATUS = {
-  hsm: { fingerprint: "f", thumbprint: hsm, state: "up" },
-  bridge: { url: "wss://bridge.example.com/", state: "up" },
-  founded: true,
-  act: 1,
-  policy: 1,
-  people: 1,
-  open: 0,
-  clock: { inDoubtSince: null },
-  frozen: [],
-  waitingFor: [],
-};
+const STATUS = statusOf(hsm);
 const MEMBERS = {
   members: [
     {
@@ -92,6 +81,11 @@ async function told(...argv: string[]) {
       case "vault.list":
       case "vault.nonce":
       case "clock.confirm":
+      case "backup":
+      case "log.head":
+      case "log.page":
+      case "proof.export":
+      case "restore.show":
         return null;
       case "found.invite":
         return { name: command.name, code: "opencustody-invite-A", exp: 1_800_000_000 };

@@ -2,9 +2,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import * as v from "valibot";
 import { Fault } from "../protocol/error.ts";
-import { keyName } from "../protocol/governance.ts";
 import { encodeInvite } from "../protocol/invite.ts";
 import { INVITATION, VOUCH } from "../protocol/message.ts";
+import { keyName } from "../protocol/motion-statement.ts";
 import { type Removal, type Role, RoleSchema, sortRoles } from "../protocol/people.ts";
 import { SecondsSchema } from "../protocol/primitive.ts";
 import { isWord, normaliseWords } from "../protocol/words.ts";
@@ -18,7 +18,8 @@ import {
   signFor,
 } from "./cli-shell.ts";
 import { makePrivateJwk, readPublicKey } from "./key-file.ts";
-import { type MembersView, MembersViewSchema, StatusViewSchema, show } from "./print.ts";
+import { type MembersView, MembersViewSchema, show } from "./print.ts";
+import { StatusViewSchema } from "./print-status.ts";
 
 /** A week. */
 const INVITE_HOURS_MAX = 168;

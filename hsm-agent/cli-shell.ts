@@ -8,7 +8,8 @@ import { MOTION, type MotionMessage } from "../protocol/message.ts";
 import { RoleSchema } from "../protocol/people.ts";
 import type { Command as AgentCommand } from "./control.ts";
 import { readKeyFile, signAsMember } from "./key-file.ts";
-import { type Printable, type RequestView, RequestViewSchema, StatusViewSchema } from "./print.ts";
+import { type Printable, type RequestView, RequestViewSchema } from "./print.ts";
+import { StatusViewSchema } from "./print-status.ts";
 
 /** Milliseconds between looks at a request that `--wait` waits for. */
 const WAIT_STEP = 300;

@@ -70,3 +70,25 @@ export async function startFakeAgent(): Promise<FakeAgent> {
   };
   return agent;
 }
+
+/** What an agent of this identity answers to `status` when all is well. */
+export function statusOf(hsm: string) {
+  return {
+    hsm: { fingerprint: "f", thumbprint: hsm, state: "up", since: 1_800_000_000, problem: null },
+    bridge: { url: "wss://bridge.example.com/", state: "up" },
+    record: { problem: null },
+    log: { size: 9, checkpoint: 9 },
+    witnesses: { needed: 0, seen: 0 },
+    behind: null,
+    restoredAt: null,
+    backup: null,
+    founded: true,
+    act: 1,
+    policy: 1,
+    people: 1,
+    open: 0,
+    clock: { inDoubtSince: null },
+    frozen: [],
+    waitingFor: [],
+  };
+}

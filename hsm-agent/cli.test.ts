@@ -17,12 +17,32 @@ const COMMANDS = tree(build()).map(pathOf);
 
 test("the tree is this, and has no command that changes people or policy by itself", () => {
   const groups: [string, string[]][] = [
-    ["", ["agent", "bridge", "drill", "found", "freeze", "init", "invite", "rotate", "status", "succeed", "unfreeze"]],
+    [
+      "",
+      [
+        "agent",
+        "backup",
+        "bridge",
+        "drill",
+        "found",
+        "freeze",
+        "init",
+        "invite",
+        "rotate",
+        "status",
+        "succeed",
+        "unfreeze",
+      ],
+    ],
     ["key", ["new"]],
+    ["hsm", ["check"]],
     ["clock", ["confirm"]],
     ["members", ["enroll", "list", "remove"]],
     ["pairing", ["confirm"]],
+    ["log", ["verify"]],
     ["policy", ["propose", "show"]],
+    ["proof", ["export", "verify"]],
+    ["restore", ["propose", "show"]],
     ["request", ["cancel", "list", "send", "show"]],
     ["vault", ["create", "list", "nonce"]],
   ];

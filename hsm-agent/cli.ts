@@ -8,8 +8,11 @@ import { Command, CommanderError } from "commander";
 import { pino } from "pino";
 import { Fault, isFault } from "../protocol/error.ts";
 import { startAgent } from "./agent.ts";
+import { addBackupCommands } from "./cli-backup.ts";
 import { addGovernanceCommands } from "./cli-governance.ts";
+import { addHsmCommands } from "./cli-hsm.ts";
 import { addPeopleCommands } from "./cli-people.ts";
+import { addProofCommands } from "./cli-proof.ts";
 import { addRequestCommands } from "./cli-requests.ts";
 import { readText, type Shell } from "./cli-shell.ts";
 import { addVaultCommands } from "./cli-vault.ts";
@@ -54,6 +57,8 @@ function faultOf(error: unknown): Fault {
 
 function exitCodeOf(fault: Fault): number {
   if (["ERR_CONFIG", "ERR_USAGE", "ERR_SECRET"].includes(fault.code)) return 2;
+  // What an HSM cannot do is an answer of it.
+  if (fault.code === "ERR_HSM_UNSUPPORTED") return 1;
   if (/^ERR_(AGENT_UNREACHABLE|BRIDGE_UNREACHABLE|HSM_)/.test(fault.code)) return 3;
   return 1;
 }
@@ -76,6 +81,8 @@ export function build(asJson = false): Command {
       parent.command(name).description(description).addHelpText("after", `\nExample:\n  ${example}`).exitOverride(),
   };
   addFoundingCommands(program, shell, config);
+  addHsmCommands(program, shell, config);
+  addBackupCommands(program, shell, config);
   addPrograms(program, shell, config);
   shell
     .command(program, "status", "what runs, what is in force and what is frozen", "opencustody status")
@@ -86,6 +93,7 @@ export function build(asJson = false): Command {
   addPeopleCommands(program, shell);
   addGovernanceCommands(program, shell);
   addRequestCommands(program, shell);
+  addProofCommands(program, shell);
   return program;
 }
 

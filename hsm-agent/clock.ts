@@ -45,7 +45,7 @@ export function recordedClock(
   function raise(): void {
     if (doubt !== null) return;
     doubt = Math.max(last, seen.wall);
-    journal.setMeta(DOUBT, String(doubt));
+    if (journal.failure === null) journal.setMeta(DOUBT, String(doubt));
   }
 
   function look(): number {
@@ -54,7 +54,8 @@ export function recordedClock(
     seen = now;
     if (parted) raise();
     last = Math.max(last, now.wall);
-    if (last >= marked + STEP) {
+    // A record that failed keeps no marks; the time goes on.
+    if (last >= marked + STEP && journal.failure === null) {
       marked = last;
       journal.setMeta(KEY, String(marked));
     }

@@ -7,15 +7,19 @@ import * as v from "valibot";
 import { openEnvelope } from "../protocol/envelope.ts";
 import { CLOCK } from "../protocol/message.ts";
 import { fingerprint, jwkOfPoint, PublicJwkSchema, thumbprint } from "../protocol/primitive.ts";
+import type { Backups } from "./backup.ts";
+import { statusOf } from "./condition.ts";
 import type { Command } from "./control.ts";
 import type { Consequence, Desk } from "./desk.ts";
-import { askFounding, confirmFounder, inviteFounder, missingFounders } from "./founding.ts";
+import { askFounding, confirmFounder, inviteFounder } from "./founding.ts";
 import { freeze, freezesBody } from "./freeze.ts";
 import type { Link } from "./link.ts";
+import { readHead, readPage } from "./log-verify.ts";
 import { fileKeyOf, move, proposerOf } from "./motions.ts";
 import { invite, vouch } from "./pairing.ts";
+import { exportProof } from "./proof.ts";
 import { cancel, propose } from "./proposals.ts";
-import { OPEN_STATES } from "./requests.ts";
+import { showRestore } from "./restoring.ts";
 import { addressOf, createVault, setFirstNonce } from "./vaults.ts";
 import { listMembers, showPolicy, showRequest, summarise } from "./views.ts";
 
@@ -23,6 +27,7 @@ export interface Running {
   readonly desk: Desk;
   readonly link: Pick<Link, "state" | "publishRoster">;
   readonly follow: (consequence: Consequence) => void;
+  readonly backups: Pick<Backups, "write" | "status">;
 }
 
 /** What works before the founding. */
@@ -35,12 +40,26 @@ const BEFORE_FOUNDING: readonly Command["command"][] = [
   "vault.list",
   "request.list",
   "request.show",
+  "proof.export",
+  "log.head",
+  "log.page",
+];
+
+/** What is not done on a record that was restored, or is not the newest. Proposals are judged one by one. */
+const CHANGES_RECORD: readonly Command["command"][] = [
+  "invite",
+  "pairing.confirm",
+  "pairing.vouch",
+  "vault.create",
+  "vault.nonce",
+  "found.invite",
 ];
 
 /** @throws Fault */
-export async function run({ desk, link, follow }: Running, command: Command): Promise<unknown> {
+export async function run({ desk, link, follow, backups }: Running, command: Command): Promise<unknown> {
   const { journal } = desk;
   if (!BEFORE_FOUNDING.some((name) => name === command.command)) desk.charter.require();
+  if (CHANGES_RECORD.some((name) => name === command.command)) desk.witnesses.requireWritable();
   const drive = (id: string) => follow({ requests: [id], roster: false });
   // Wrong words may have ended a pairing, whose key is shut out then.
   const ended = (error: unknown): never => {
@@ -50,7 +69,7 @@ export async function run({ desk, link, follow }: Running, command: Command): Pr
   };
   switch (command.command) {
     case "status":
-      return status(desk, link);
+      return { ...statusOf(desk, link), backup: backups.status };
     case "found": {
       const id = await askFounding(desk);
       drive(id);
@@ -107,6 +126,10 @@ export async function run({ desk, link, follow }: Running, command: Command): Pr
       return freezesBody(journal);
     case "rotate.prepare":
       return await prepareRotation(desk);
+    case "backup":
+      return await backups.write(command.path);
+    case "restore.show":
+      return showRestore(desk);
     case "request.propose": {
       const proposed = await propose(desk, command.jws);
       drive(proposed.request);
@@ -121,36 +144,13 @@ export async function run({ desk, link, follow }: Running, command: Command): Pr
       return journal.requests().map((row) => summarise(row));
     case "request.show":
       return showRequest(desk, command.id);
+    case "proof.export":
+      return await exportProof(desk, command.id);
+    case "log.head":
+      return readHead(journal);
+    case "log.page":
+      return readPage(journal, command.from);
   }
-}
-
-function status(desk: Desk, link: Pick<Link, "state">) {
-  const { journal, identity, charter } = desk;
-  const { current } = charter;
-  return {
-    hsm: { fingerprint: fingerprint(identity.signer.kid), thumbprint: identity.signer.kid, state: desk.hsm.state() },
-    bridge: { url: desk.bridgeUrl, state: link.state },
-    founded: current !== null,
-    act: current?.n ?? 0,
-    policy: current?.policy.n ?? null,
-    people: current?.people.n ?? null,
-    open: journal.requests(OPEN_STATES).length,
-    clock: { inDoubtSince: desk.clockInDoubt() },
-    frozen: journal.freezes().map(({ vault, by, at }) => ({ vault, by, at })),
-    waitingFor: current === null ? waitingFor(desk) : [],
-  };
-}
-
-/** Who still has to pair, or, once everybody has, to sign the founding. */
-function waitingFor(desk: Desk): string[] {
-  const missing = missingFounders(desk);
-  if (missing.length > 0) return missing;
-  const row = desk.journal.requests(OPEN_STATES).find(({ verb }) => verb === "FOUND");
-  const signed = row === undefined ? [] : desk.journal.records(row.id).map(({ person }) => person);
-  return desk.journal
-    .pairings()
-    .map(({ name }) => name)
-    .filter((name) => !signed.includes(name));
 }
 
 /** A person who may propose says that the time is right; their own clock agrees within the skew of an envelope. */

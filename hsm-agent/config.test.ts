@@ -29,6 +29,50 @@ test("relative paths are meant from the file's own folder; a module's is for the
   expect(read({ ...GOOD, data: "/var/lib/opencustody" }).data).toBe("/var/lib/opencustody");
 });
 
+test("what is left out is off; what is there is found from the file's own folder too", () => {
+  const plain = read(GOOD);
+  expect([plain.health, plain.backup, Object.keys(plain.hsm)]).toEqual([
+    undefined,
+    undefined,
+    ["module", "token", "pin"],
+  ]);
+  const full = read({
+    ...GOOD,
+    hsm: { ...GOOD.hsm, files: "tokens" },
+    health: { socket: "data/health.sock" },
+    backup: { folder: "/mnt/backup" },
+  });
+  expect(full).toMatchObject({
+    hsm: { files: join(folder, "tokens") },
+    health: { socket: join(folder, "data/health.sock") },
+    backup: { folder: "/mnt/backup" },
+  });
+});
+
+test.each(["127.0.0.1", "127.0.0.53", "127.255.255.255", "::1"])("health is served at %s", (host) => {
+  expect(read({ ...GOOD, health: { host, port: 9464 } }).health).toEqual({ host, port: 9464 });
+});
+
+const HOSTS = [
+  "0.0.0.0",
+  "::",
+  "10.0.0.1",
+  "127.0.0.256",
+  "127.0.0.1.example.com",
+  "127.1",
+  "0x7f.0.0.1",
+  "localhost",
+  "::ffff:127.0.0.1",
+  "[::1]",
+  "127.0.0.1 ",
+  "::1%lo",
+  "",
+];
+test.each(HOSTS)("health is not served at %j", (host) => {
+  const complaint = "health.host: must be an address of this machine only, 127.0.0.1 or ::1";
+  expect(messageOf(() => read({ ...GOOD, health: { host, port: 9464 } }))).toContain(complaint);
+});
+
 const PINS: unknown[] = [{ file: "pin" }, { descriptor: 3 }, { prompt: true }];
 test.each(PINS)("a PIN is at %j", (pin) => {
   expect(Object.keys(read({ ...GOOD, hsm: { ...GOOD.hsm, pin } }).hsm.pin)).toEqual(Object.keys(pin as object));
@@ -49,6 +93,14 @@ const WRONG: [string, unknown, string][] = [
   ["a token by slot", hsm({ token: 0 }), "hsm.token: "],
   ["a bridge without TLS elsewhere", { ...GOOD, bridge: { url: "ws://bridge.example.com/" } }, "bridge.url: "],
   ["a bridge by another scheme", { ...GOOD, bridge: { url: "https://bridge.example.com/" } }, "bridge.url: "],
+  ["a port that is none", { ...GOOD, health: { host: "::1", port: 65_536 } }, "health.port: "],
+  ["a port in words", { ...GOOD, health: { host: "::1", port: "9464" } }, "health"],
+  ["health on every address", { ...GOOD, health: { port: 9464 } }, "health"],
+  ["health in two places", { ...GOOD, health: { host: "::1", port: 1, socket: "s" } }, "health"],
+  ["health without a place", { ...GOOD, health: true }, "health: "],
+  ["a backup without a folder", { ...GOOD, backup: {} }, "backup.folder: "],
+  ["a backup elsewhere", { ...GOOD, backup: { folder: "b", url: "https://b.example.com" } }, "backup.url: "],
+  ["a token's files without a name", hsm({ files: "" }), "hsm.files: "],
   ["a list", [], "expected"],
 ];
 test.each(WRONG)("refused, and named: %s", (_what, value, words) => {

@@ -12,6 +12,17 @@ import { BridgeUrlSchema } from "../protocol/invite.ts";
 const PathSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
 const LabelSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
 
+/** Numbers only: what a name stands for is not ours to say. */
+const LoopbackSchema = v.pipe(
+  v.string(),
+  v.regex(
+    /^(127(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}|::1)$/,
+    "must be an address of this machine only, 127.0.0.1 or ::1",
+  ),
+);
+/** 0 lets the system choose. */
+const PortSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(65_535));
+
 const ConfigSchema = v.strictObject({
   /** Folder of the record and of the control socket; made with mode 0700. */
   data: PathSchema,
@@ -24,6 +35,8 @@ const ConfigSchema = v.strictObject({
       v.strictObject({ descriptor: v.pipe(v.number(), v.safeInteger(), v.minValue(3)) }),
       v.strictObject({ prompt: v.literal(true) }),
     ]),
+    /** Folder in which a token of software (SoftHSM) keeps its files: made durable after a key was made. */
+    files: v.optional(PathSchema),
   }),
   bridge: v.strictObject({
     /** As the approvers' browsers know it. */
@@ -31,8 +44,24 @@ const ConfigSchema = v.strictObject({
     /** Where to dial instead, when the agent reaches the bridge by another way. */
     dial: v.optional(BridgeUrlSchema),
   }),
+  /** Where health and metrics are served; off where it is missing. */
+  health: v.optional(
+    v.union([
+      v.strictObject({ host: LoopbackSchema, port: PortSchema }),
+      /** A Unix socket of mode 0600. */
+      v.strictObject({ socket: PathSchema }),
+    ]),
+  ),
+  backup: v.optional(
+    v.strictObject({
+      /** Where backups of the record are kept. */
+      folder: PathSchema,
+    }),
+  ),
 });
 export type Config = v.InferOutput<typeof ConfigSchema>;
+/** Where health and metrics are served. */
+export type HealthAddress = NonNullable<Config["health"]>;
 
 /** @throws Fault ERR_CONFIG naming the file and the path in it */
 export function readConfig(path: string): Config {
@@ -55,13 +84,20 @@ function placeOf(error: SyntaxError): string {
   return place === null ? "" : ` ${place[0]}`;
 }
 
-/** Relative paths are meant from the file's own folder, wherever the command is run. */
+/** Relative paths are meant from the file's own folder, wherever the command is run. A module's is for the loader. */
 function anchor(config: Config, folder: string): Config {
-  const { pin } = config.hsm;
+  const { hsm, health, backup } = config;
+  const at = (path: string) => resolve(folder, path);
   return {
     ...config,
-    data: resolve(folder, config.data),
-    hsm: { ...config.hsm, pin: "file" in pin ? { file: resolve(folder, pin.file) } : pin },
+    data: at(config.data),
+    hsm: {
+      ...hsm,
+      pin: "file" in hsm.pin ? { file: at(hsm.pin.file) } : hsm.pin,
+      ...(hsm.files === undefined ? {} : { files: at(hsm.files) }),
+    },
+    ...(health !== undefined && "socket" in health ? { health: { socket: at(health.socket) } } : {}),
+    ...(backup === undefined ? {} : { backup: { folder: at(backup.folder) } }),
   };
 }
 

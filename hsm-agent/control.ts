@@ -54,10 +54,19 @@ const CommandSchema = v.variant("command", [
   command("freeze", { vault: v.nullable(NameSchema) }),
   /** Makes the next identity key in the HSM, or returns the one made before. */
   command("rotate.prepare", {}),
+  /** Writes a backup of the record to a file that is not there yet. */
+  command("backup", { path: v.pipe(v.string(), v.startsWith("/"), v.maxLength(4096)) }),
+  /** What a RESTORE would have to name. */
+  command("restore.show", {}),
   command("request.propose", { jws: JwsSchema }),
   command("request.cancel", { jws: JwsSchema }),
   command("request.list", {}),
   command("request.show", { id: RequestIdSchema }),
+  /** One request with everything that it rests on (proof.ts). */
+  command("proof.export", { id: RequestIdSchema }),
+  /** The whole log, page by page (log-verify.ts). */
+  command("log.head", {}),
+  command("log.page", { from: NonceSchema }),
 ]);
 export type Command = v.InferOutput<typeof CommandSchema>;
 

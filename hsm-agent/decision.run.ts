@@ -160,7 +160,7 @@ export class Run {
     const { digest, expires } = office.row(id);
     const exp = Math.max(expires, office.now + 60);
     const signature = person.sign(readBack(office.row(id)).statement);
-    const body = { request: id, digest, address: person.address, signature };
+    const body = { request: id, digest, address: person.address, signature, log: null };
     const jws = await office.message(APPROVAL, person.key, body, { exp });
     await this.#say(jws, person, { does: "approve", who: person.name, request: id, device, until: exp });
   }

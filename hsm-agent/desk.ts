@@ -12,6 +12,7 @@ import { signEs256 } from "./hsm/signer.ts";
 import type { HsmKey } from "./hsm/wire.ts";
 import type { Journal } from "./journal.ts";
 import type { VaultRow } from "./rows.ts";
+import type { Witnesses } from "./witnesses.ts";
 
 /** The HSM identity key: what signs everything that the agent decides. */
 export interface Identity {
@@ -23,6 +24,9 @@ export interface Identity {
 export class CharterBook {
   #current: Charter | null = null;
   #references: { policy: DocumentReference; people: DocumentReference } | null = null;
+
+  /** Keys of all HSM identities that the acts lead through, the one in force included. */
+  identities: readonly PublicJwk[] = [];
 
   /** null before the founding. */
   get current(): Charter | null {
@@ -51,13 +55,23 @@ function notFounded(): Fault {
   return new Fault("ERR_FOUNDING", "Not everybody has signed the founding yet; until then nothing else works.");
 }
 
+/** Who counts what the HSM does (metrics.ts). */
+export interface Observer {
+  /** The HSM made a signature; `seconds` from asking on. */
+  signed(key: "identity" | "vault", seconds: number): void;
+  checkpointSigned(): void;
+}
+
 export interface Desk {
   readonly journal: Journal;
   readonly hsm: Hsm;
   readonly identity: Identity;
   readonly charter: CharterBook;
+  /** Whether this is the newest record. */
+  readonly witnesses: Witnesses;
   readonly bridgeUrl: string;
   readonly log: Logger;
+  readonly observer: Observer;
   /** Seconds since 1970; never below what the record already holds. */
   readonly now: () => number;
   /** Since when the time is in doubt (clock.ts), in seconds, or null. */

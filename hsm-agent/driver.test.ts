@@ -94,7 +94,7 @@ test("a withdrawal while the HSM is away comes to rest", async () => {
   await office.withdraw(ALICE, id);
   down = false;
   driver.drive(id);
-  await until(() => office.row(id).state === "pending" && office.row(id).receiptN === office.row(id).revision);
+  await until(() => office.row(id).state === "pending" && office.row(id).logged === office.row(id).revision);
   expect(office.row(id).signed).toBeNull();
 });
 
@@ -129,7 +129,7 @@ test("what follows from an act is told, once, and nothing of a request that chan
   for (const person of [ALICE, BOB]) await office.approve(person, motion);
   driver.drive(motion);
   await until(() => followed.length === 1);
-  expect(followed).toEqual([{ requests: [waiting], roster: true, rotated: false }]);
+  expect(followed).toEqual([{ requests: [waiting, id], roster: true, rotated: false }]);
   await office.motion(OLGA, { verb: "REMOVE", change: { name: "Bob", removal } });
   expect(followed).toHaveLength(1);
 });

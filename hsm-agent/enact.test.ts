@@ -43,7 +43,7 @@ test("with the admins' quorum a motion takes effect, and everybody is told by it
   await office.drive(id);
   expect([office.row(id).state, charter().policy.n, office.policy.contact]).toEqual(["enacted", 2, "Somebody"]);
   expect(office.sent("oc-act+jws").map(({ receiver }) => receiver)).toHaveLength(5);
-  expect(office.sent("oc-receipt+jws").at(-1)).toMatchObject({ request: id, state: "enacted" });
+  expect((await office.receipts()).at(-1)).toMatchObject({ request: id, state: "enacted" });
   // It takes effect once.
   await office.drive(id);
   expect(charter().n).toBe(2);
@@ -160,7 +160,9 @@ test("a change of people or policy makes every open request void, and everybody 
   await office.enact(OLGA, remove("Carol"), [ALICE, BOB]);
   for (const id of [transfer, drill, issued]) {
     expect(office.row(id).state).toBe("void");
-    const told = office.sent("oc-receipt+jws").filter(({ request }) => request === id);
+    // Nobody was asked for it yet.
+    if (id === issued) continue;
+    const told = (await office.receipts()).filter(({ request }) => request === id);
     expect(told).toContainEqual(expect.objectContaining({ state: "void", receiver: BOB.key.kid }));
   }
   expect(await office.approve(BOB, transfer)).toBe("ERR_REQUEST_STATE");

@@ -13,6 +13,7 @@ import { unfreeze } from "./freeze.ts";
 import { requireHeld } from "./motions.ts";
 import { backToPending, collect, recheck, requireRow } from "./recheck.ts";
 import { nextState } from "./requests.ts";
+import { leadsOn, requireRestore, setNonces } from "./restoring.ts";
 import type { RequestRow } from "./rows.ts";
 import { stopRequest, supersede } from "./stops.ts";
 import { readBack } from "./verify.ts";
@@ -26,6 +27,9 @@ export async function enact(desk: Desk, row: RequestRow): Promise<boolean | Cons
   // A delay that a jump of the clock ended was not seen by anybody.
   if (payload.notBefore !== null && (payload.notBefore > desk.now() || desk.clockInDoubt() !== null)) return false;
   if (payload.verb === "DRILL") return endDrill(desk, row, payload);
+  if (!leadsOn(desk, payload.verb) && !desk.witnesses.isCurrent) return false;
+  // Of an old disk with an approved one on it: the gap that it names is not that of today.
+  if (payload.verb === "RESTORE" && !desk.witnesses.isHeard) return false;
   recheck(desk, row.id, collected);
   const before = desk.charter.current;
   let signed: Signed;
@@ -70,6 +74,7 @@ interface Signed {
 
 async function signAct(desk: Desk, row: RequestRow, payload: MotionRequest, before: Charter | null): Promise<Signed> {
   if (payload.verb === "ROTATE") await requireHeld(desk, payload.change.to);
+  if (payload.verb === "RESTORE") requireRestore(desk, payload.change);
   const records = desk.journal.records(row.id);
   const stopped = new Set(records.filter(({ kind }) => kind !== "approval").map(({ person }) => person));
   const approvals = records.filter(({ kind, person }) => kind === "approval" && !stopped.has(person));
@@ -95,14 +100,17 @@ function store(desk: Desk, row: RequestRow, { jws, applied }: Signed, before: Ch
   const { journal } = desk;
   const { charter, act, request } = applied;
   journal.changeRequest(row.id, { state: nextState(requireRow(desk, row.id).state, "enacted") });
-  const isChanged = before === null || request.verb === "ROTATE" || !isSameDocuments(before, charter);
-  const ended = isChanged ? supersede(desk, ({ id }) => id !== row.id) : [];
+  const isChanged =
+    before === null || request.verb === "ROTATE" || request.verb === "RESTORE" || !isSameDocuments(before, charter);
+  const ended = isChanged
+    ? supersede(desk, ({ id, state }) => id !== row.id && !(request.verb === "ROTATE" && state === "signed"))
+    : [];
   // Whoever is removed is told as well, as long as the bridge lets them in; afterwards nothing of them is kept.
   const staying = allExtensions(charter);
   const leaving = before === null ? [] : allExtensions(before).filter((kid) => !staying.includes(kid));
   const goodbyes = leaving.map((kid) => ({ kid, seal: journal.memberSeal(kid) }));
   settle(desk, motionOf(request), before, charter);
-  journal.addAct(act.n, jws, desk.now());
+  journal.addAct({ n: act.n, verb: request.verb, request: row.id, head: charter.head }, jws);
   for (const { kid, seal } of goodbyes) if (seal !== undefined) journal.post(act.jti, [kid], jws, seal);
   journal.post(act.jti, staying, jws);
   for (const receiver of staying) journal.owe({ what: "welcome", receiver, body: "{}", seal: null });
@@ -144,8 +152,13 @@ function settle(desk: Desk, motion: Motion, before: Charter | null, after: Chart
     case "ROTATE":
       journal.setMeta("identity", journal.requireMeta("next-identity"));
       journal.setMeta("thumbprint", thumbprint(motion.change.to));
+      journal.forgetWitnesses();
       repostSoon(desk);
       for (const key of ["next-identity", "next-thumbprint", "next-jwk", "succession"]) journal.removeMeta(key);
+      return;
+    case "RESTORE":
+      desk.witnesses.accept(after.n, motion.change.seen?.size ?? 0);
+      setNonces(journal, motion.change);
       return;
     case "POLICY":
     case "DRILL":

@@ -6,7 +6,7 @@
 import * as v from "valibot";
 import { describeIssue } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
-import { motionParts } from "../protocol/governance.ts";
+import { motionParts } from "../protocol/motion-statement.ts";
 import { findLookAlikes, NameSchema } from "../protocol/name.ts";
 import { type People, type Role, RoleSchema, sortRoles } from "../protocol/people.ts";
 import {

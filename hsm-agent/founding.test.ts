@@ -36,7 +36,7 @@ afterEach(() => office.dispose());
 const command = async (each: Command): Promise<unknown> => {
   const followed: Consequence[] = [];
   const link = { state: "offline" as const, publishRoster: () => {} };
-  return await run({ desk: office.desk, link, follow: (one) => followed.push(one) }, each);
+  return await run({ desk: office.desk, link, backups: office.backups, follow: (one) => followed.push(one) }, each);
 };
 
 async function joinAll(): Promise<void> {

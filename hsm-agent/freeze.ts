@@ -58,9 +58,13 @@ export function unfreeze(desk: Desk, vault: string | null): void {
 
 function tellFreezes(desk: Desk): void {
   const { journal } = desk;
-  // By the time as well, so that a restored record does not number below what browsers have seen.
-  journal.setMeta(NUMBER, String(Math.max(freezesNumber(journal) + 1, desk.now())));
+  numberFreezes(journal, desk.now());
   for (const receiver of allExtensions(desk.charter.require())) owedFreezes(desk, receiver);
+}
+
+/** The list of what is frozen is another one. By the time as well, so that a restored record does not number below what browsers have seen. */
+export function numberFreezes(journal: Journal, now: number): void {
+  journal.setMeta(NUMBER, String(Math.max(freezesNumber(journal) + 1, now)));
 }
 
 /** Owes somebody the list of what is frozen, as it is when it is signed. */

@@ -5,7 +5,8 @@
  */
 
 import { checkApproval } from "../protocol/approving.ts";
-import { type Claims, type MessageType, openEnvelope, peekEnvelope } from "../protocol/envelope.ts";
+import type { TreeHead } from "../protocol/checkpoint.ts";
+import { type Claims, type MessageType, peekEnvelope } from "../protocol/envelope.ts";
 import { type ErrorCode, Fault, isFault } from "../protocol/error.ts";
 import {
   APPROVAL,
@@ -17,23 +18,25 @@ import {
   PAIR,
   REJECTION,
   SYNC,
-  type Sync,
   WITHDRAWAL,
 } from "../protocol/message.ts";
 import { findOwner } from "../protocol/people.ts";
 import { type PublicJwk } from "../protocol/primitive.ts";
+import type { RequestPayload } from "../protocol/request.ts";
 import { unseal } from "../protocol/seal.ts";
-import { postActs } from "./acts.ts";
-import { frameId, hasRoom, recordAnswer, resend, type Sender } from "./answers.ts";
+import { hasRoom, recordAnswer, type Sender } from "./answers.ts";
 import { type Consequence, type Desk, NOTHING } from "./desk.ts";
 import { alreadyFrozen, freeze, isFrozen, isFrozenBy, owedFreezes } from "./freeze.ts";
+import { openOnce } from "./opened.ts";
 import { enrolDevice, pair } from "./pairing.ts";
-import { isOpen } from "./requests.ts";
+import { signerOf } from "./recovered.ts";
 import type { SealKeys } from "./sealing.ts";
 import { stopRequest } from "./stops.ts";
 import { isStoreError } from "./store-error.ts";
+import { oweWelcome, sync } from "./sync.ts";
 import { peopleFor, readBack } from "./verify.ts";
 import { findPairing } from "./welcome.ts";
+import { notThere, openWitness } from "./witnesses.ts";
 
 const UNUSABLE = new Fault(
   "ERR_INTERNAL",
@@ -46,6 +49,8 @@ const MARK = "freeze ";
 /** Enrolments of one browser that are remembered at a time. */
 const ENROLMENTS_MAX = 50;
 
+type SealReader = Pick<SealKeys, "get" | "isFresh">;
+
 /** A frame as the bridge delivered it; `from` is what the bridge stamped. */
 export interface Delivered {
   readonly from: string;
@@ -57,19 +62,24 @@ export interface Delivered {
  * Handles one message; when this resolves it is durable and may be acknowledged to the bridge. A message whose signature does not verify
  * is dropped with a line in the log: nobody is known to answer to. Rejects only where nothing can be stored.
  */
-export async function receive(desk: Desk, keys: Pick<SealKeys, "get">, delivered: Delivered): Promise<Consequence> {
-  const jws = await open(desk, keys, delivered);
-  return jws === undefined ? NOTHING : await handle(desk, delivered.from, jws);
+export async function receive(desk: Desk, keys: SealReader, delivered: Delivered): Promise<Consequence> {
+  let kid = "";
+  const keyOf = (to: string) => {
+    kid = to;
+    return keys.get(to);
+  };
+  const jws = await open(desk, keyOf, delivered);
+  return jws === undefined ? NOTHING : await handle(desk, delivered.from, jws, keys.isFresh(kid));
 }
 
 /** The JWS inside; undefined where it does not open. What was sealed to a key that is gone is asked for again. */
 async function open(
   desk: Desk,
-  keys: Pick<SealKeys, "get">,
+  sealKeyOf: SealKeys["get"],
   { from, id, body }: Delivered,
 ): Promise<string | undefined> {
   try {
-    return await unseal(body, (kid) => keys.get(kid));
+    return await unseal(body, sealKeyOf);
   } catch (error) {
     if (!isFault(error)) throw error;
     desk.log.warn({ from, code: error.code }, "message not opened");
@@ -83,7 +93,8 @@ async function open(
   }
 }
 
-async function handle(desk: Desk, from: string, jws: string): Promise<Consequence> {
+/** `isFresh`: it was sealed since this start, so nobody plays again what was said to an earlier one. */
+async function handle(desk: Desk, from: string, jws: string, isFresh: boolean): Promise<Consequence> {
   let answerTo: { jti: string; request: string | null; seal: PublicJwk | null } | undefined;
   // One moment for all: what was in time when it was opened is recorded as of then, and opens again later.
   const now = desk.now();
@@ -93,7 +104,7 @@ async function handle(desk: Desk, from: string, jws: string): Promise<Consequenc
     if (kid !== from)
       throw new Fault("ERR_ENVELOPE_KEY", "A message came through another connection than its signer's.");
     const opened = async <T extends Claims>(type: MessageType<T>): Promise<T> => {
-      const { payload } = await openEnvelope(jws, {
+      const payload = await openOnce(jws, {
         type,
         keyOf: keyOf(desk, typ === PAIR.typ),
         audience: desk.identity.signer.kid,
@@ -116,7 +127,10 @@ async function handle(desk: Desk, from: string, jws: string): Promise<Consequenc
       }
       case SYNC.typ: {
         const message = await opened(SYNC);
-        return sync(desk, sender(message.jti), message);
+        const { witness } = message;
+        const isMember = sender(message.jti).isMember;
+        const shown = witness === null || !isMember ? null : await openWitness(desk, kid, witness, now);
+        return sync(desk, sender(message.jti), message, shown, isFresh);
       }
       case ENROLMENT.typ: {
         const message = await opened(ENROLMENT);
@@ -134,6 +148,7 @@ async function handle(desk: Desk, from: string, jws: string): Promise<Consequenc
       }
       case APPROVAL.typ: {
         const message = await opened(APPROVAL);
+        // What it says of the log may be of before this start: only a sync, which is made when it is sent, is a witness.
         return takeApproval(desk, sender(message.jti), message);
       }
       case REJECTION.typ: {
@@ -179,12 +194,14 @@ function refuse(
   desk.wake();
 }
 
-function takeApproval(desk: Desk, sender: Sender, message: Approval): Consequence {
+/** An approval, opened: recorded where it counts. @throws Fault ERR_APPROVAL_*, ERR_REQUEST_*, ERR_FROZEN, ERR_LOG */
+export function takeApproval(desk: Desk, sender: Sender, message: Approval): Consequence {
   return recordAnswer(desk, sender, message, (row, name) => {
     const judged = { ...readBack(row), digest: row.digest };
+    requireKnown(desk, judged.payload, message.log);
     if (row.vault !== null && isFrozen(desk.journal, row.vault))
       throw new Fault("ERR_FROZEN", `Vault ${row.vault} is frozen; approve again once the admins have lifted that.`);
-    const { vendor, address } = checkApproval(message, judged, peopleFor(judged.payload, desk.charter));
+    const { vendor, address } = checkApproval(message, judged, peopleFor(judged.payload, desk.charter), signerOf);
     const earlier = desk.journal.records(row.id).filter(({ person }) => person === name);
     if (earlier.some(({ kind }) => kind === "approval"))
       throw new Fault("ERR_APPROVAL_DUPLICATE", "You have approved this request already; one person counts once.");
@@ -195,6 +212,13 @@ function takeApproval(desk: Desk, sender: Sender, message: Approval): Consequenc
       );
     return { kind: "approval", vendor, address, reason: null };
   });
+}
+
+/** The log holds what the approver's browser knows of it, or it is just that which they give up. @throws Fault ERR_LOG */
+function requireKnown({ journal }: Desk, payload: RequestPayload, log: TreeHead | null): void {
+  if (log === null || journal.hasBeen(log)) return;
+  if (payload.verb === "RESTORE" && log.size <= (payload.change.seen?.size ?? 0)) return;
+  throw notThere(log.size);
 }
 
 /** Once: what was removed, or not chosen, does not come back with an old message. */
@@ -241,38 +265,6 @@ function takeFreeze(desk: Desk, sender: Sender, { vault, jti, exp }: Freeze): Co
   if (requests === null) throw alreadyFrozen();
   desk.wake();
   return { requests, roster: false };
-}
-
-function sync(desk: Desk, sender: Sender, { known, charter, seal }: Sync): Consequence {
-  const { journal } = desk;
-  const owed: string[] = [];
-  journal.transaction(() => {
-    journal.setMemberSeal(sender.kid, seal.n, seal.key);
-    journal.setKnownActs(sender.kid, charter);
-    if (!hasRoom(desk, sender.kid)) return;
-    oweWelcome(desk, sender.kid);
-    if (sender.isMember) {
-      postActs(journal, sender.kid, charter);
-      owedFreezes(desk, sender.kid);
-    }
-    for (const row of journal.requests(["pending", "approved"])) {
-      const { payload } = readBack(row);
-      if (!payload.aud.includes(sender.kid) || row.jws === null) continue;
-      if (!known.includes(row.id)) journal.post(frameId(), [sender.kid], row.jws);
-      owed.push(...resend(desk, row, sender.kid));
-    }
-    for (const id of known) {
-      const row = journal.request(id);
-      if (row !== undefined && !isOpen(row.state) && readBack(row).payload.aud.includes(sender.kid))
-        owed.push(...resend(desk, row, sender.kid));
-    }
-  });
-  desk.wake();
-  return { requests: owed, roster: false };
-}
-
-function oweWelcome(desk: Desk, receiver: string): void {
-  desk.journal.owe({ what: "welcome", receiver, body: "{}", seal: null });
 }
 
 /** Whose message it is: a member's, or somebody's who is pairing. @throws Fault ERR_MEMBER_UNKNOWN */

@@ -83,7 +83,7 @@ export async function succeedOn(journal: Journal, hsm: Hsm, log: Logger): Promis
   if (journal.meta("succession") !== undefined)
     throw new Fault("ERR_STATE", 'A succession has begun already; start the agent and run "opencustody rotate".');
   await requireEmpty(hsm);
-  const charter = await replay(journal, null, founder, null);
+  const { charter } = await replay(journal, null, founder, null);
   if (charter === null)
     throw new Fault("ERR_STATE", "Nothing is founded in this folder yet; begin anew with an empty one.");
   const key = await hsm.generateKey({ curve: "P-256", label: "OpenCustody identity", backup: "none" });

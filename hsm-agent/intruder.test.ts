@@ -81,7 +81,7 @@ const INSERTED: [string, Edit][] = [
     "a receiving key",
     (d) =>
       d
-        .prepare("INSERT INTO member_seals (kid, n, key, acts) VALUES (?, 99, ?, 0)")
+        .prepare("INSERT INTO member_seals (shown, kid, n, key, acts) VALUES (0, ?, 99, ?, 0)")
         .run(MALLORY.key.kid, JSON.stringify(MALLORY.seal.jwk)),
   ],
   [

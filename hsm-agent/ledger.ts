@@ -1,9 +1,12 @@
 /**
  * Requests and what was decided about them, and the nonces that they use: the part of the record that money depends on.
- * README.md of protocol/, "States". Statements only: no rule is decided in this file.
+ * README.md of protocol/, "States". Statements only: no rule is decided in this file. Whatever changes a request is told to the log in the
+ * same transaction, and that entry is its receipt.
  */
 import { Fault } from "../protocol/error.ts";
-import type { RequestState } from "../protocol/message.ts";
+import type { RequestRecord, RequestState } from "../protocol/message.ts";
+import { sha256Hex } from "../protocol/primitive.ts";
+import { Log } from "./log.ts";
 import {
   integer,
   optional,
@@ -14,9 +17,11 @@ import {
   toRecord,
   toRequest,
 } from "./rows.ts";
-import { Store } from "./store.ts";
 
-export class Ledger extends Store {
+export class Ledger extends Log {
+  /** Changed in the transaction that runs, and perhaps in one that was taken back. */
+  readonly #changed = new Set<string>();
+
   clearFreeNonces(vault: string, network: string): void {
     this.run("DELETE FROM free_nonces WHERE vault = ? AND network = ?", vault, network);
   }
@@ -33,6 +38,15 @@ export class Ledger extends Store {
   nextNonce(vault: string, network: string): number | undefined {
     const row = this.get("SELECT nonce FROM next_nonces WHERE vault = ? AND network = ?", vault, network);
     return row === undefined ? undefined : integer(row["nonce"]);
+  }
+
+  /** The next nonce of every account. */
+  nextNonces(): { vault: string; network: string; nonce: number }[] {
+    return this.all("SELECT vault, network, nonce FROM next_nonces ORDER BY vault, network").map((row) => ({
+      vault: text(row["vault"]),
+      network: text(row["network"]),
+      nonce: integer(row["nonce"]),
+    }));
   }
 
   /** Gives out a nonce: the lowest freed one, else the next. @throws Fault ERR_STATE where none was ever set */
@@ -69,6 +83,17 @@ export class Ledger extends Store {
     this.run("INSERT OR IGNORE INTO free_nonces (vault, network, nonce) VALUES (?, ?, ?)", vault, network, nonce);
   }
 
+  freeNonces(vault: string, network: string): number[] {
+    const sql = "SELECT nonce FROM free_nonces WHERE vault = ? AND network = ? ORDER BY nonce";
+    return this.all(sql, vault, network).map((row) => integer(row["nonce"]));
+  }
+
+  /** Nonces from `nonce` on whose signed transaction was handed out. */
+  handedOut(vault: string, network: string, nonce: number): number[] {
+    const sql = "SELECT nonce FROM requests WHERE vault = ? AND network = ? AND nonce >= ? AND released IS NOT NULL";
+    return this.all(sql, vault, network, nonce).map((row) => integer(row["nonce"]));
+  }
+
   request(id: string): RequestRow | undefined {
     return optional(this.get("SELECT * FROM requests WHERE id = ?", id), toRequest);
   }
@@ -85,16 +110,21 @@ export class Ledger extends Store {
     return this.all(sql, ...states, by).map(toRequest);
   }
 
-  /** Requests whose last change has no receipt yet. */
-  owedReceipts(): string[] {
-    return this.all("SELECT id FROM requests WHERE receipt_n < revision").map((row) => text(row["id"]));
+  /** Signed transactions that nobody has read yet; those that expire at `by` (seconds) or before. */
+  unreleased(by = Number.MAX_SAFE_INTEGER): RequestRow[] {
+    const sql =
+      "SELECT * FROM requests WHERE state = 'signed' AND released IS NULL AND expires <= ? ORDER BY at DESC, id";
+    return this.all(sql, by).map(toRequest);
   }
 
   addRequest(
-    row: Omit<RequestRow, "jws" | "revision" | "receiptN" | "receipt" | "signed" | "hash" | "released" | "problem">,
+    row: Omit<
+      RequestRow,
+      "jws" | "issued" | "revision" | "logged" | "entry" | "signed" | "hash" | "released" | "problem"
+    >,
   ): void {
     this.run(
-      `INSERT INTO requests (id, proposal, proposal_jws, verb, state, vault, network, nonce, initiator, expires, not_before, at, payload, digest, policy, people, revision, receipt_n)
+      `INSERT INTO requests (id, proposal, proposal_jws, verb, state, vault, network, nonce, initiator, expires, not_before, at, payload, digest, policy, people, revision, logged)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
       row.id,
       row.proposal,
@@ -113,15 +143,19 @@ export class Ledger extends Store {
       row.policy,
       row.people,
     );
+    const of = row.proposalJws === null ? null : sha256Hex(new TextEncoder().encode(row.proposalJws));
+    this.append({ kind: "proposal", request: row.id, person: row.initiator, of });
   }
 
-  /** The HSM signed the request. Nobody has done anything yet, so no receipt is owed. */
-  issueRequest(id: string, state: RequestState, jws: string): void {
-    this.run("UPDATE requests SET state = ?, jws = ? WHERE id = ?", state, jws, id);
+  /** The HSM signed the request. Nobody has answered yet, so there is no receipt. */
+  issueRequest({ id, digest }: Pick<RequestRow, "id" | "digest">, state: RequestState, jws: string): void {
+    const issued = this.append({ kind: "request", request: id, digest });
+    this.run("UPDATE requests SET state = ?, jws = ?, issued = ? WHERE id = ?", state, jws, issued, id);
   }
 
-  /** Changes a request and owes a receipt for it. */
+  /** Changes a request; the log has it when the transaction ends, and whom it was sent to is owed that entry. */
   changeRequest(id: string, change: RequestChange): void {
+    this.#changed.add(id);
     const columns = Object.keys(change).map((column) => `${column} = ?, `);
     this.run(
       `UPDATE requests SET ${columns.join("")} revision = revision + 1 WHERE id = ?`,
@@ -130,24 +164,16 @@ export class Ledger extends Store {
     );
   }
 
-  /** The last receipt is of no use any more: another one is owed. */
-  oweReceipt(id: string): void {
-    this.run("UPDATE requests SET receipt_n = 0 WHERE id = ?", id);
-  }
-
   /** The signed form is handed out from now on. */
-  setReleased(id: string, at: number): void {
-    this.run("UPDATE requests SET released = ? WHERE id = ? AND released IS NULL", at, id);
+  release({ id, hash }: Pick<RequestRow, "id" | "hash">, at: number): void {
+    this.run("UPDATE requests SET released = ? WHERE id = ?", at, id);
+    this.append({ kind: "released", request: id, hash: text(hash) });
   }
 
   /** When a device last signed an approval, in seconds, or null. */
   lastSigned(address: string): number | null {
     const at = this.get("SELECT max(at) AS at FROM records WHERE address = ?", address)?.["at"];
     return typeof at === "number" ? at : null;
-  }
-
-  setReceipt(id: string, n: number, jws: string): void {
-    this.run("UPDATE requests SET receipt_n = ?, receipt = ? WHERE id = ?", n, jws, id);
   }
 
   records(request: string): RecordRow[] {
@@ -175,5 +201,31 @@ export class Ledger extends Store {
       row.reason,
       row.jws,
     );
+  }
+
+  /** `receiver` is to be shown the newest entry about `request`, or the log alone where that is empty. Once is enough. */
+  oweView(receiver: string, request = ""): void {
+    this.run("INSERT OR IGNORE INTO owed_views (receiver, request) VALUES (?, ?)", receiver, request);
+  }
+
+  protected override settle(): void {
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    for (const id of changed) {
+      const row = this.request(id);
+      // One of a transaction that was taken back has nothing new.
+      if (row !== undefined && row.revision > row.logged) this.#log(row);
+    }
+  }
+
+  #log(row: RequestRow): void {
+    const records = this.records(row.id).map(({ jws: _jws, ...record }): RequestRecord => record);
+    const { id: request, digest, revision: n, state, hash } = row;
+    const entry = this.append({ kind: "state", request, digest, n, state, records, hash });
+    this.run("UPDATE requests SET logged = ?, entry = ? WHERE id = ?", n, entry, request);
+    // Nobody was asked yet.
+    if (row.jws === null) return;
+    const { aud } = JSON.parse(row.payload) as { aud: string[] };
+    for (const receiver of aud) this.oweView(receiver, request);
   }
 }

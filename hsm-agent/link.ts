@@ -7,13 +7,12 @@ import { WebSocket } from "ws";
 import { Fault, isFault } from "../protocol/error.ts";
 import { type BridgeFrame, type ClientFrame, encodeFrame, FRAME_MAX, parseBridgeFrame } from "../protocol/frame.ts";
 import type { PublicJwk } from "../protocol/primitive.ts";
-import { seal } from "../protocol/seal.ts";
 import { Credentials } from "./credentials.ts";
 import type { Desk } from "./desk.ts";
 import type { Delivered } from "./inbound.ts";
 import { RosterKeeper } from "./roster.ts";
 import type { OutboxRow } from "./rows.ts";
-import type { SealKeys } from "./sealing.ts";
+import { type SealKeys, sealRow } from "./sealing.ts";
 
 /** Milliseconds, and messages. */
 const LIMITS = {
@@ -57,6 +56,7 @@ export class Link {
   #unpark: NodeJS.Timeout | undefined;
   #incoming: Promise<void> = Promise.resolve();
   #sending: Promise<void> = Promise.resolve();
+  #isQueued = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -98,7 +98,15 @@ export class Link {
 
   /** Sends what waits. Safe to call at any time. */
   wake(): void {
-    this.#sending = this.#sending.then(() => this.#flush()).catch((error: unknown) => this.#lose(error));
+    // One that has not begun yet will see all that waits by then.
+    if (this.#isQueued) return;
+    this.#isQueued = true;
+    this.#sending = this.#sending
+      .then(async () => {
+        this.#isQueued = false;
+        await this.#flush();
+      })
+      .catch((error: unknown) => this.#lose(error));
   }
 
   #connect(): void {
@@ -164,7 +172,7 @@ export class Link {
     const { desk, receive } = this.#options;
     switch (frame.t) {
       case "hello":
-        this.#send({ v: 1, t: "login", ...(await this.#credentials.logIn(frame.nonce)) });
+        await this.#logIn(frame.nonce);
         return;
       case "ready":
         this.#online = true;
@@ -184,6 +192,7 @@ export class Link {
         return;
       case "deliver":
         await receive({ from: frame.from, id: frame.id, body: frame.body });
+        await desk.journal.durable();
         this.#send({ v: 1, t: "ack", seq: frame.seq });
         return;
       case "error":
@@ -195,6 +204,12 @@ export class Link {
       case "card":
         throw new Fault("ERR_FRAME_MALFORMED", "The bridge sent a card to the agent that makes them.");
     }
+  }
+
+  async #logIn(nonce: string): Promise<void> {
+    const login = await this.#credentials.logIn(nonce);
+    await this.#options.desk.journal.durable();
+    this.#send({ v: 1, t: "login", ...login });
   }
 
   #onError(code: string, id: string | null): void {
@@ -228,6 +243,7 @@ export class Link {
     if (!this.#online) return;
     try {
       const jws = await this.#credentials.renew();
+      await this.#options.desk.journal.durable();
       if (jws !== undefined) this.#send({ v: 1, t: "card", jws });
     } catch (error) {
       // The card in force is good for two more days: a stop gets through while the HSM is away.
@@ -241,7 +257,7 @@ export class Link {
     const { desk } = this.#options;
     if (!this.#online) return;
     let behind = false;
-    for (const row of desk.journal.outbox(undefined, [...this.#parked])) {
+    for (const row of desk.journal.outbox(2 * LIMITS.inFlight, [...this.#parked])) {
       if (this.#inFlight.size >= LIMITS.inFlight) return;
       const sent = this.#inFlight.get(row.id);
       // One message has one frame id, whoever receives it: to the next one it goes once the bridge has taken it for the first.
@@ -259,20 +275,16 @@ export class Link {
     }
     if (behind) return;
     const jws = await this.#roster.toSend();
+    await desk.journal.durable();
     if (jws !== undefined && this.#online) this.#send({ v: 1, t: "roster", jws });
   }
 
   async #sendRow(row: OutboxRow, key: PublicJwk): Promise<void> {
-    const { log, journal } = this.#options.desk;
-    let body: string;
-    try {
-      body = await seal(row.jws, key);
-    } catch (error) {
-      // Whoever told a key that is no point of the curve is told nothing; nobody else waits for that.
-      log.warn({ receiver: row.receiver, err: error }, "a message that cannot be sealed was dropped");
-      journal.removeFromOutbox(row.n);
-      return;
-    }
+    const { desk } = this.#options;
+    const body = await sealRow(desk, row, key);
+    if (body === undefined) return;
+    // What it says is on the disk before anybody hears of it.
+    await desk.journal.durable();
     // The connection that it was meant for may be gone by now; the next one begins anew with what waits.
     if (!this.#online) return;
     this.#inFlight.set(row.id, { n: row.n, receiver: row.receiver });

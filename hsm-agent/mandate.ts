@@ -3,7 +3,8 @@
  * itself, so that a request that an edited record holds is worth nothing. README.md of protocol/, "Verifying approvals".
  */
 import { isDeepStrictEqual } from "node:util";
-import { openEnvelope, peekEnvelope } from "../protocol/envelope.ts";
+import type { Charter } from "../protocol/charter.ts";
+import { peekEnvelope } from "../protocol/envelope.ts";
 import { Fault } from "../protocol/error.ts";
 import { MOTION, type MotionMessage, PROPOSAL, type Proposal, VOUCH, type Vouch } from "../protocol/message.ts";
 import { findOwner } from "../protocol/people.ts";
@@ -12,6 +13,7 @@ import { wordsOfPairing } from "../protocol/words.ts";
 import { ethereum } from "./chains/ethereum.ts";
 import type { Desk } from "./desk.ts";
 import { fileKeyOf, proposerOf } from "./motions.ts";
+import { openOnce } from "./opened.ts";
 import { decide } from "./policy.ts";
 import type { RequestRow } from "./rows.ts";
 import { transferOf } from "./transfer.ts";
@@ -23,6 +25,9 @@ export type Mandate =
   | { readonly kind: "vouch"; readonly message: Vouch }
   | null;
 
+/** Requests that are what this proposal makes under these documents. */
+const FITTING = new WeakMap<TransferRequest, { readonly charter: Charter; readonly message: Proposal }>();
+
 /** @throws Fault ERR_STATE, ERR_ENVELOPE_* */
 export async function openMandate(desk: Desk, row: RequestRow): Promise<Mandate> {
   const { proposalJws } = row;
@@ -33,11 +38,11 @@ export async function openMandate(desk: Desk, row: RequestRow): Promise<Mandate>
   const { typ } = peekEnvelope(proposalJws);
   switch (typ) {
     case PROPOSAL.typ:
-      return { kind: "proposal", message: (await openEnvelope(proposalJws, { type: PROPOSAL, ...expected })).payload };
+      return { kind: "proposal", message: await openOnce(proposalJws, { type: PROPOSAL, ...expected }) };
     case MOTION.typ:
-      return { kind: "motion", message: (await openEnvelope(proposalJws, { type: MOTION, ...expected })).payload };
+      return { kind: "motion", message: await openOnce(proposalJws, { type: MOTION, ...expected }) };
     case VOUCH.typ:
-      return { kind: "vouch", message: (await openEnvelope(proposalJws, { type: VOUCH, ...expected })).payload };
+      return { kind: "vouch", message: await openOnce(proposalJws, { type: VOUCH, ...expected }) };
     default:
       throw changed("its proposal is of another type");
   }
@@ -53,7 +58,11 @@ export function requireMandate(desk: Desk, row: RequestRow, payload: RequestPayl
     throw changed("it is not its proposal's");
   if (isTransfer(payload)) {
     if (mandate.kind !== "proposal") throw changed("its proposal is of another type");
+    // All of it is immutable: what was so under these documents is so.
+    const known = FITTING.get(payload);
+    if (known?.charter === desk.charter.current && known?.message === mandate.message) return;
     requireTransfer(desk, payload, mandate.message);
+    FITTING.set(payload, { charter: desk.charter.require(), message: mandate.message });
   } else {
     proposerOf(desk, mandate.message.iss);
     requireMotion(desk, payload, mandate);

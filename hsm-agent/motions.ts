@@ -15,6 +15,7 @@ import { requireProposer } from "../protocol/reach.ts";
 import { REQUEST, requestDigest, withMotionStatement } from "../protocol/request.ts";
 import { allExtensions, type Desk, newJti, requireOwnIdentity } from "./desk.ts";
 import { OPEN_STATES } from "./requests.ts";
+import { leadsOn, requireRestore } from "./restoring.ts";
 import { requireFewOpen } from "./stops.ts";
 import { policyVaultOf } from "./vaults.ts";
 import { readBack } from "./verify.ts";
@@ -112,6 +113,9 @@ function checkMotion(desk: Desk, motion: Motion): void {
       if (!journal.freezes().some(({ vault }) => motion.change.vault === null || vault === motion.change.vault))
         throw new Fault("ERR_STATE", "This is not frozen; there is nothing to lift.");
       return;
+    case "RESTORE":
+      requireRestore(desk, motion.change);
+      return;
     case "REMOVE":
     case "DRILL":
     case "FOUND":
@@ -156,6 +160,7 @@ export function storeMotion(
   motion: Motion,
   { initiator, recovery, proposal, jws, id, jti }: Origin,
 ): string {
+  if (!leadsOn(desk, motion.verb)) desk.witnesses.requireWritable();
   if (motion.verb !== "ROTATE") requireOwnIdentity(desk);
   const charter = desk.charter.current;
   const quorum = quorumFor(motion, charter, initiator, recovery);

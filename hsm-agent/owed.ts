@@ -7,6 +7,7 @@ import { FREEZES, REFUSAL, RESEAL, type Refusal, type Reseal, WELCOME } from "..
 import { type Desk, issue } from "./desk.ts";
 import { freezesBody } from "./freeze.ts";
 import type { OwedRow } from "./rows.ts";
+import { showLog } from "./showing.ts";
 import { welcomeBody } from "./welcome.ts";
 
 /** Milliseconds. */
@@ -19,6 +20,7 @@ export class Owed {
   readonly #posted: () => void;
   #running: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #isQueued = false;
   #stopped = false;
 
   /** `card`: the newest card's JWS; `posted` is called when something was put into the outbox. */
@@ -29,8 +31,13 @@ export class Owed {
   }
 
   kick(): void {
-    if (this.#stopped) return;
-    this.#running = this.#running.then(() => this.#settle());
+    // One that has not begun yet will see all that is owed by then.
+    if (this.#stopped || this.#isQueued) return;
+    this.#isQueued = true;
+    this.#running = this.#running.then(async () => {
+      this.#isQueued = false;
+      await this.#settle();
+    });
   }
 
   async stop(): Promise<void> {
@@ -48,6 +55,7 @@ export class Owed {
         }
         this.#posted();
       }
+      if (!this.#stopped && (await showLog(this.#desk))) this.#posted();
     } catch (error) {
       this.#desk.log.error({ code: isFault(error) ? error.code : "ERR_INTERNAL", err: error }, "answers wait");
       clearTimeout(this.#timer);

@@ -4,8 +4,8 @@
  */
 import * as v from "valibot";
 import { GOVERNANCE_VERBS } from "../protocol/governance.ts";
-import { formatMinute } from "../protocol/statement.ts";
 import { VendorSchema } from "../protocol/vendor.ts";
+import { FreezeViewSchema, frozenLine, minute, StatusViewSchema, statusLines } from "./print-status.ts";
 
 /** Turns a result into lines. */
 export type Printable = (value: unknown) => string[];
@@ -14,25 +14,6 @@ export type Printable = (value: unknown) => string[];
 export function print(value: unknown, human: Printable, json: boolean): void {
   process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${human(value).join("\n")}\n`);
 }
-
-const FreezeViewSchema = v.object({ vault: v.nullable(v.string()), by: v.nullable(v.string()), at: v.number() });
-
-export const StatusViewSchema = v.object({
-  hsm: v.object({ fingerprint: v.string(), thumbprint: v.string(), state: v.string() }),
-  bridge: v.object({ url: v.string(), state: v.string() }),
-  founded: v.boolean(),
-  /** Number of the last act; 0 before the founding. */
-  act: v.number(),
-  policy: v.nullable(v.number()),
-  people: v.nullable(v.number()),
-  /** Open requests. */
-  open: v.number(),
-  clock: v.object({ inDoubtSince: v.nullable(v.number()) }),
-  frozen: v.array(FreezeViewSchema),
-  /** Before the founding: who still has to pair or to sign it. */
-  waitingFor: v.array(v.string()),
-});
-export type StatusView = v.InferOutput<typeof StatusViewSchema>;
 
 const VaultViewSchema = v.object({
   name: v.string(),
@@ -120,12 +101,7 @@ function view<T>(schema: v.GenericSchema<unknown, T>, lines: (value: T) => strin
   return (value) => lines(v.parse(schema, value));
 }
 
-const minute = (seconds: number) => formatMinute(seconds - (seconds % 60));
 const asRoles = (roles: readonly string[]) => (roles.length === 0 ? "no further role" : roles.join(", "));
-
-function frozenLine({ vault, by, at }: v.InferOutput<typeof FreezeViewSchema>): string {
-  return `frozen: ${vault ?? "everything"}, by ${by ?? "the operator"} at ${minute(at)}`;
-}
 
 function requestLines(r: RequestView): string[] {
   return [
@@ -160,17 +136,7 @@ export const show = {
     `  ${fingerprint}`,
     'Then start the agent and propose it with "opencustody rotate".',
   ]),
-  status: view(StatusViewSchema, ({ hsm, bridge, founded, act, policy, people, open, clock, frozen, waitingFor }) => [
-    `HSM ${hsm.state}, fingerprint ${hsm.fingerprint}`,
-    `bridge ${bridge.url} ${bridge.state}`,
-    ...(founded
-      ? [`policy ${policy ?? "none"}, people ${people ?? "none"}, act ${act}, open requests ${open}`]
-      : [`not founded yet; waiting for ${waitingFor.length === 0 ? "nobody" : waitingFor.join(", ")}`]),
-    ...(clock.inDoubtSince === null
-      ? []
-      : [`the clock jumped at ${minute(clock.inDoubtSince)}: recoveries wait for "opencustody clock confirm"`]),
-    ...frozen.map(frozenLine),
-  ]),
+  status: view(StatusViewSchema, statusLines),
   vault: view(VaultViewSchema, ({ name, id, publicKey, address, backup }) => [
     `vault ${name}`,
     `vault address ${address}`,

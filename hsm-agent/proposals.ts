@@ -33,6 +33,7 @@ export async function propose(desk: Desk, jws: string): Promise<Proposed> {
   const hsm = desk.identity.signer.kid;
   const keyOf = fileKeyOf(desk);
   requireOwnIdentity(desk);
+  desk.witnesses.requireWritable();
   const charter = desk.charter.require();
   const { payload: proposal } = await openEnvelope(jws, { type: PROPOSAL, keyOf, audience: hsm, now: desk.now() });
   const id = requestIdOf(await desk.hsm.random(10));

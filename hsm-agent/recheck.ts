@@ -12,6 +12,7 @@ import type { Desk } from "./desk.ts";
 import { requireNotFrozen } from "./freeze.ts";
 import { type Mandate, openMandate, requireMandate } from "./mandate.ts";
 import { isOpen, nextState } from "./requests.ts";
+import { leadsOn } from "./restoring.ts";
 import type { RequestRow } from "./rows.ts";
 import { countQuorum, openApprovals, peopleFor, readBack, requireQuorum } from "./verify.ts";
 
@@ -68,6 +69,7 @@ export function recheck(
   // Whatever the row's state says: a stop that stands among the records was one.
   if (records.some(({ kind }) => kind === "rejection" || kind === "cancellation"))
     throw new Fault("ERR_REQUEST_STATE", "The request was rejected or cancelled. Nothing is signed.");
+  if (step === "effect" && (isTransfer(payload) || !leadsOn(desk, payload.verb))) desk.witnesses.require();
   // Last, so that a stop wins over a go.
   if (row.expires <= desk.now()) throw new Fault("ERR_REQUEST_EXPIRED", "The request has expired. Nothing is signed.");
   if (step === "effect" && row.vault !== null) requireNotFrozen(journal, row.vault);

@@ -32,7 +32,7 @@ const remove = (name: string, removal: Removal = { what: "person" }): Motion => 
 const policy = (contact: string): Motion => ({ verb: "POLICY", change: { policy: { ...office.policy, contact } } });
 const command = async (each: Parameters<typeof run>[1]) => {
   const link = { state: "offline" as const, publishRoster: () => {} };
-  return await run({ desk: office.desk, link, follow: () => {} }, each);
+  return await run({ desk: office.desk, link, backups: office.backups, follow: () => {} }, each);
 };
 
 async function recovering(): Promise<string> {

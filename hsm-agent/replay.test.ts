@@ -38,8 +38,8 @@ const BROKEN: [string, Edit, string?][] = [
   ["the last act missing", (d) => d.exec("DELETE FROM acts WHERE n = 3"), "ERR_STATE"],
   ["one in the middle missing", (d) => d.exec("DELETE FROM acts WHERE n = 2"), "ERR_CHARTER"],
   ["the founding missing", (d) => d.exec("DELETE FROM acts WHERE n = 1")],
-  ["one twice", (d) => d.exec(`INSERT INTO acts VALUES (4, ${JWS(3)}, 1)`), "ERR_CHARTER"],
-  ["the founding at the end once more", (d) => d.exec(`INSERT INTO acts VALUES (4, ${JWS(1)}, 1)`), "ERR_CHARTER"],
+  ["one twice", (d) => d.exec(`INSERT INTO acts VALUES (4, ${JWS(3)}, 1, 1)`), "ERR_CHARTER"],
+  ["the founding at the end once more", (d) => d.exec(`INSERT INTO acts VALUES (4, ${JWS(1)}, 1, 1)`), "ERR_CHARTER"],
   [
     "two in another order",
     (d) =>
@@ -63,7 +63,7 @@ const BROKEN: [string, Edit, string?][] = [
     },
     "ERR_ENVELOPE_SIGNATURE",
   ],
-  ["something that is no act", (d) => d.exec("INSERT INTO acts VALUES (4, 'x.y.z', 1)")],
+  ["something that is no act", (d) => d.exec("INSERT INTO acts VALUES (4, 'x.y.z', 1, 1)")],
   ["another identity as its founder", (d) => setMeta(d, "founder", JSON.stringify(makeKey().jwk))],
   ["another identity as its own", (d) => setMeta(d, "thumbprint", makeKey().kid), "ERR_STATE"],
   [
@@ -104,6 +104,7 @@ test("two histories from one point: the token knows which", async () => {
   await office.reopen((path) => copyFileSync(path, fork));
   const { anchor } = office.hsm;
   await office.govern(OLGA, { contact: "One way" }, [ALICE, BOB]);
+  await office.anchored();
   const known = office.hsm.anchor;
   office.hsm.anchor = anchor;
   await office.reopen((path) => copyFileSync(fork, path));

@@ -10,6 +10,13 @@ import type { Journal } from "./journal.ts";
 import { OPEN_STATES } from "./requests.ts";
 import { readBack } from "./verify.ts";
 
+export interface Replayed {
+  readonly charter: Charter | null;
+  readonly identities: readonly PublicJwk[];
+  /** All acts, in order. */
+  readonly applied: readonly Applied[];
+}
+
 /**
  * Verifies all acts from the founding on. `identity`: thumbprint of the HSM identity of today, null where its token is lost; `founder`: the
  * one that the first act is signed by. `anchor`: what the token knows, null where it is a new one. @throws Fault ERR_STATE, ERR_CHARTER, ERR_ENVELOPE_*
@@ -19,7 +26,7 @@ export async function replay(
   identity: string | null,
   founder: PublicJwk,
   anchor: string | undefined | null,
-): Promise<Charter | null> {
+): Promise<Replayed> {
   const applied: Applied[] = [];
   for (const jws of journal.acts()) applied.push(await applyAct(applied.at(-1)?.charter ?? null, jws, founder));
   const charter = applied.at(-1)?.charter ?? null;
@@ -31,5 +38,5 @@ export async function replay(
   if (anchor !== null) requireNotOlder(anchor, applied, journal);
   // Open requests name the documents in force; one that does not was put there by somebody else.
   for (const row of journal.requests(OPEN_STATES)) readBack(row);
-  return charter;
+  return { charter, identities: applied.map((one) => one.charter.hsm), applied };
 }

@@ -37,7 +37,8 @@ const TABLE: Record<RequestState, Partial<Record<RequestEvent, RequestState>>> =
   pending: { ...STOPS, quorum: "approved" },
   // The intent to sign is recorded, nothing is signed: a stop still wins.
   approved: { ...STOPS, signed: "signed", enacted: "enacted", withdrawn: "pending" },
-  signed: {},
+  // Only one that nobody has read yet: policy, people and expiry are asked again when it is handed out.
+  signed: { expired: "expired", superseded: "void" },
   enacted: {},
   rejected: {},
   cancelled: {},

@@ -90,10 +90,12 @@ export interface RequestRow {
   readonly policy: number;
   readonly people: number;
   readonly jws: string | null;
-  /** Grows by one with every change; a receipt is owed while `receiptN` is behind. */
+  /** Index of the log's entry that it was issued. */
+  readonly issued: number | null;
+  /** Grows by one with every change. `logged`: the one that the log's newest entry about it has, whose index is `entry`. */
   readonly revision: number;
-  readonly receiptN: number;
-  readonly receipt: string | null;
+  readonly logged: number;
+  readonly entry: number | null;
   readonly signed: string | null;
   readonly hash: string | null;
   /** When the signed form was first handed out. */
@@ -203,9 +205,10 @@ export function toRequest(row: Row): RequestRow {
     policy: integer(row["policy"]),
     people: integer(row["people"]),
     jws: optionalText(row["jws"]),
+    issued: optionalInteger(row["issued"]),
     revision: integer(row["revision"]),
-    receiptN: integer(row["receipt_n"]),
-    receipt: optionalText(row["receipt"]),
+    logged: integer(row["logged"]),
+    entry: optionalInteger(row["entry"]),
     signed: optionalText(row["signed"]),
     hash: optionalText(row["hash"]),
     released: optionalInteger(row["released"]),

@@ -61,7 +61,7 @@ test("what the stolen key of yesterday opens is yesterday's", async () => {
   const today = await renewSeal(keys, office.desk);
   const stolen = keys.get(thumbprint(yesterday));
   const body = await seal(await office.syncOf(ALICE), today);
-  const thief = { get: (kid: string) => (kid === thumbprint(yesterday) ? stolen : undefined) };
+  const thief = { get: (kid: string) => (kid === thumbprint(yesterday) ? stolen : undefined), isFresh: () => true };
   const from = ALICE.key.kid;
   expect(await receive(office.desk, thief, { from, id: newJti(), body })).toEqual(NOTHING);
   expect(isHeard()).toBe(false);

@@ -7,21 +7,26 @@ import type { RequestRow } from "./rows.ts";
 
 type Stop = Extract<RequestEvent, "rejected" | "cancelled" | "expired" | "superseded" | "failed">;
 
-/** Ends an open request; its nonce, which was never signed, is free again. Inside a transaction. @throws Fault ERR_REQUEST_STATE */
+/**
+ * Ends a request that is open, or signed and never handed out: that signed form is forgotten. Its nonce is free again. Inside a transaction.
+ * @throws Fault ERR_REQUEST_STATE
+ */
 export function stopRequest(
   { journal }: Pick<Desk, "journal">,
   row: RequestRow,
   event: Stop,
   problem: string | null = null,
 ): void {
-  journal.changeRequest(row.id, { state: nextState(row.state, event), problem });
+  if (row.released !== null) throw new Fault("ERR_REQUEST_STATE", "The signed transaction was handed out already.");
+  const signed = row.signed === null ? {} : { signed: null, hash: null };
+  journal.changeRequest(row.id, { state: nextState(row.state, event), problem, ...signed });
   if (row.vault !== null && row.network !== null && row.nonce !== null)
     journal.freeNonce(row.vault, row.network, row.nonce);
 }
 
-/** Makes every open request void for which `isMeant`. Inside a transaction. Returns their ids. */
+/** Makes every request void that is open, or signed and never handed out, and for which `isMeant`. Inside a transaction. Returns their ids. */
 export function supersede(desk: Pick<Desk, "journal">, isMeant: (row: RequestRow) => boolean): string[] {
-  const open = desk.journal.requests(OPEN_STATES).filter(isMeant);
+  const open = [...desk.journal.requests(OPEN_STATES), ...desk.journal.unreleased()].filter(isMeant);
   for (const row of open) stopRequest(desk, row, "superseded");
   return open.map(({ id }) => id);
 }

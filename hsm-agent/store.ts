@@ -1,50 +1,143 @@
 /**
- * One SQLite file, WAL, synchronous=FULL, one writer: what the agent's record is kept in. Transactions and named values; the tables are
- * read and written in ledger.ts and journal.ts. The only file of the agent that imports node:sqlite at run time.
+ * One SQLite file, WAL, synchronous=FULL, one writer: what the agent's record is kept in. Transactions, group commit and named values;
+ * the tables are read and written in ledger.ts and journal.ts. With record-copy.ts the only file of the agent that imports node:sqlite at
+ * run time.
+ * A transaction is atomic when it returns and durable when `durable()` resolves: nothing may leave the process before that.
+ * A record that could not be written once is never written again by this process: after a failed fsync SQLite's next COMMIT
+ * succeeds as if nothing were missing. protocol/README.md, "The record".
  */
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { backup, DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { clearImmediate, setImmediate } from "node:timers";
 import { Fault } from "../protocol/error.ts";
 import { optionalText, type Row } from "./rows.ts";
 import { SCHEMA } from "./schema.ts";
-import { isBusy } from "./store-error.ts";
+import { endsRecord, isBusy } from "./store-error.ts";
+
+/** Statements kept prepared. Some texts depend on how many names they hold, so there must be an end to it. */
+const STATEMENTS_MAX = 256;
+/** Pages of the write-ahead log that are not in the database file yet (4 KiB each) before they are copied there. */
+const LOG_PAGES_MAX = 1000;
+const FAILED =
+  "The agent's record cannot be written (full disk or failing disk). Nothing is acknowledged, signed or sent any more. Free or repair the disk, then restart the agent.";
+
+/** What was written since the last COMMIT. */
+interface Batch {
+  transactions: number;
+  readonly turn: NodeJS.Immediate;
+  waiting: PromiseWithResolvers<void> | undefined;
+}
+
+/** One COMMIT that succeeded: how long it took, in seconds, and how many transactions it made durable. */
+export interface Commit {
+  readonly seconds: number;
+  readonly transactions: number;
+}
 
 export class Store {
   readonly #db: DatabaseSync;
-  #depth = 0;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #failureListeners: ((fault: Fault) => void)[] = [];
+  readonly #commitListeners: ((commit: Commit) => void)[] = [];
+  #batch: Batch | null = null;
+  #failure: Fault | null = null;
+  /** Inside `transaction`. */
+  #working = false;
+  /** The transaction that runs has written: it has its savepoint. */
+  #written = false;
 
-  /** Opens or creates the record and locks it until `close` or the process's end. @throws Fault ERR_AGENT_RUNNING */
+  /** Opens or creates the record and locks it until `close` or the process's end. @throws Fault ERR_AGENT_RUNNING, ERR_RECORD */
   constructor(path: string) {
     this.#db = new DatabaseSync(path, { timeout: 0 });
     try {
       // Exclusive before WAL: two agents on one record would both believe that a nonce is theirs.
       this.#db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-      this.#db.exec(`PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
+      // What a savepoint would take back stays in memory: no pages of the record in the system's temporary folder.
+      // SQLite's own checkpoints hide that they failed, so they are made in `#commit`.
+      this.#db.exec("PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;");
+      this.#db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
+      // The last process may have ended because an fsync of the log failed. What is found in it is in memory, and perhaps nowhere
+      // else: it is written anew, to the database file, before anything rests on it.
+      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      syncFolder(dirname(path));
     } catch (error) {
       this.#db.close();
-      if (!isBusy(error)) throw error;
-      throw new Fault("ERR_AGENT_RUNNING", "An agent is running on this data folder already; stop it first.");
+      if (isBusy(error))
+        throw new Fault("ERR_AGENT_RUNNING", "An agent is running on this data folder already; stop it first.");
+      throw endsRecord(error) ? new Fault("ERR_RECORD", FAILED, { cause: error }) : error;
     }
   }
 
+  /** Commits and closes. @throws Fault ERR_RECORD where what was written last could not be made durable; it is closed then too */
   close(): void {
-    if (this.#db.isOpen) this.#db.close();
+    if (!this.#db.isOpen) return;
+    try {
+      if (this.#failure === null) this.flush();
+    } finally {
+      this.#db.close();
+    }
   }
 
-  /** Runs `work` in one transaction: all of it is durable when this returns, or none. Nested calls join the outer one. */
+  /** ERR_RECORD from the first failure until the end of the process. */
+  get failure(): Fault | null {
+    return this.#failure;
+  }
+
+  /** Calls `listener` once, when the record fails (soon, where it has failed already). Not within the transaction that it failed in. */
+  onFailure(listener: (fault: Fault) => void): void {
+    this.#failureListeners.push(listener);
+    const fault = this.#failure;
+    if (fault !== null) queueMicrotask(() => listener(fault));
+  }
+
+  /** Calls `listener` after every COMMIT. */
+  onCommit(listener: (commit: Commit) => void): void {
+    this.#commitListeners.push(listener);
+  }
+
+  /**
+   * Runs `work` at once: all of it, or none where it throws. Nested calls join the outer one. It is durable when `durable()` resolves.
+   * @throws what `work` throws; Fault ERR_RECORD where the record fails or has failed, whatever `work` made of that
+   */
   transaction<T>(work: () => T): T {
-    if (this.#depth > 0) return work();
-    this.#db.exec("BEGIN IMMEDIATE");
-    this.#depth += 1;
+    this.#demand();
+    if (this.#working) return work();
+    this.#working = true;
     try {
       const result = work();
-      this.#db.exec("COMMIT");
+      this.settle();
+      this.#release();
       return result;
     } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
-      throw error;
+      this.#takeBack();
+      throw this.#failure ?? error;
     } finally {
-      this.#depth -= 1;
+      this.#working = false;
+      this.#written = false;
     }
+  }
+
+  /** Resolves when all that was written so far is on the disk; at once where it is. Rejects with ERR_RECORD where the record failed. */
+  durable(): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#batch === null) return Promise.resolve();
+    this.#batch.waiting ??= Promise.withResolvers<void>();
+    return this.#batch.waiting.promise;
+  }
+
+  /** Makes durable now what `durable` waits for. @throws Fault ERR_RECORD; ERR_INTERNAL within a transaction, which it would halve */
+  flush(): void {
+    if (this.#working) throw new Fault("ERR_INTERNAL", "A transaction is committed when it has ended, not within.");
+    this.#demand();
+    this.#commit();
+    this.#demand();
+  }
+
+  /** Copies the record, as it is at one moment, to the file `path`, while others go on. Rejects where it began within a batch: backup.ts. */
+  async copyTo(path: string): Promise<void> {
+    this.flush();
+    await backup(this.#db, path, { rate: 200 });
   }
 
   meta(key: string): string | undefined {
@@ -63,15 +156,142 @@ export class Store {
     this.run("DELETE FROM meta WHERE key = ?", key);
   }
 
+  /** Called within every outermost transaction, after its work: may write, and its throwing takes the transaction back. */
+  protected settle(): void {}
+
+  /** Called after an outermost transaction was taken back: what its work left in memory is to be forgotten. Writes nothing. */
+  protected tookBack(): void {}
+
+  /** What is read is as it was written last, durable or not. */
   protected get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#db.prepare(sql).get(...values);
+    return this.#watch(() => this.#statement(sql).get(...values));
   }
 
   protected all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#db.prepare(sql).all(...values);
+    return this.#watch(() => this.#statement(sql).all(...values));
   }
 
+  /** Outside a transaction it is one of its own. */
   protected run(sql: string, ...values: SQLInputValue[]): void {
-    this.#db.prepare(sql).run(...values);
+    if (!this.#working) return this.transaction(() => this.run(sql, ...values));
+    this.#demand();
+    this.#watch(() => {
+      this.#batch ??= this.#begin();
+      if (!this.#written) this.#statement("SAVEPOINT work").run();
+      this.#written = true;
+      this.#statement(sql).run(...values);
+    });
+  }
+
+  #demand(): void {
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  #begin(): Batch {
+    this.#statement("BEGIN IMMEDIATE").run();
+    // After everything that came with this turn of the event loop: one fsync for all of it.
+    return { transactions: 0, turn: setImmediate(() => this.#commit()), waiting: undefined };
+  }
+
+  #release(): void {
+    this.#demand();
+    if (!this.#written || this.#batch === null) return;
+    this.#watch(() => this.#statement("RELEASE work").run());
+    this.#batch.transactions += 1;
+  }
+
+  /** What the other transactions of the batch wrote stays. */
+  #takeBack(): void {
+    if (this.#written && this.#failure === null) {
+      try {
+        this.#statement("ROLLBACK TO work").run();
+        this.#statement("RELEASE work").run();
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    this.tookBack();
+  }
+
+  /** Throws nothing: whoever waits, listens or writes next is told. */
+  #commit(): void {
+    const batch = this.#batch;
+    if (batch === null) return;
+    const from = performance.now();
+    try {
+      this.#statement("COMMIT").run();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    clearImmediate(batch.turn);
+    this.#batch = null;
+    batch.waiting?.resolve();
+    const commit = { seconds: (performance.now() - from) / 1000, transactions: batch.transactions };
+    for (const listener of this.#commitListeners) listener(commit);
+    this.#checkpoint();
+  }
+
+  /** Copies the log to the database file where it has grown. An fsync that fails here is as bad as one of a COMMIT. */
+  #checkpoint(): void {
+    try {
+      const at = this.#statement("PRAGMA wal_checkpoint(NOOP)").get();
+      if (Number(at?.["log"]) - Number(at?.["checkpointed"]) < LOG_PAGES_MAX) return;
+      this.#statement("PRAGMA wal_checkpoint(PASSIVE)").get();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Runs one statement; an error that leaves the record in doubt is the record's last. */
+  #watch<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      // Some errors make SQLite take back the whole batch, and with it what others wrote.
+      const lost = this.#batch !== null && !(this.#db.isOpen && this.#db.isTransaction);
+      throw lost || endsRecord(error) ? this.#fail(error) : error;
+    }
+  }
+
+  #fail(cause: unknown): Fault {
+    if (this.#failure !== null) return this.#failure;
+    const fault = new Fault("ERR_RECORD", FAILED, { cause });
+    this.#failure = fault;
+    const batch = this.#batch;
+    this.#batch = null;
+    if (batch !== null) clearImmediate(batch.turn);
+    try {
+      if (this.#db.isOpen && this.#db.isTransaction) this.#db.exec("ROLLBACK");
+    } catch {
+      // Nothing is written any more, so nothing can commit it.
+    }
+    batch?.waiting?.reject(fault);
+    queueMicrotask(() => {
+      for (const listener of this.#failureListeners) listener(fault);
+    });
+    return fault;
+  }
+
+  #statement(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const [oldest] = this.#statements.keys();
+    if (oldest !== undefined && this.#statements.size >= STATEMENTS_MAX) this.#statements.delete(oldest);
+    const statement = this.#db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+/** SQLite does this too, and does not look whether it failed. */
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } catch (cause) {
+    throw new Fault("ERR_RECORD", FAILED, { cause });
+  } finally {
+    closeSync(folder);
   }
 }

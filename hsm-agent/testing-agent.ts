@@ -8,21 +8,26 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { type Claims, type MessageType, signEnvelope } from "../protocol/envelope.ts";
 import { isFault } from "../protocol/error.ts";
+import type { Receipt } from "../protocol/log-entry.ts";
 import { CARD } from "../protocol/message.ts";
 import type { PolicyText } from "../protocol/policy.ts";
 import type { PublicJwk } from "../protocol/primitive.ts";
 import { seal } from "../protocol/seal.ts";
+import { isView, type OpenedView, openView } from "../protocol/view.ts";
 import { advance } from "./advance.ts";
-import { openDesk } from "./agent.ts";
 import { AnchorKeeper } from "./anchor.ts";
+import { Backups } from "./backup.ts";
 import { type Consequence, type Desk, issue } from "./desk.ts";
 import { receive } from "./inbound.ts";
 import { Journal } from "./journal.ts";
 import { settleOne } from "./owed.ts";
 import type { RequestRow } from "./rows.ts";
 import { makeAgentSealKey, SealKeys } from "./sealing.ts";
+import { openDesk } from "./session.ts";
+import { showLog } from "./showing.ts";
 import { MemoryHsm } from "./testing-hsm.ts";
 import { type Key, makeKey, newJti, START } from "./testing-people.ts";
+import { logOrigin, startOf } from "./witnesses.ts";
 
 export const LOG = pino({ level: "silent" });
 /** What overtakes a step, which is then begun again (driver.ts). */
@@ -41,6 +46,8 @@ export class Running {
   protected readonly bridge: string;
   hsm = new MemoryHsm();
   now = START;
+  /** Whether people's browsers are taken to be there at once after a start. */
+  trusting = true;
   /** Told whenever something waits to be signed or sent. */
   onWake: () => void = () => {};
   #session: Session | undefined;
@@ -57,6 +64,11 @@ export class Running {
   /** Another one after `reopen`. */
   get desk(): Desk {
     return this.#open.desk;
+  }
+
+  /** Without a folder of the agent's own. */
+  get backups(): Backups {
+    return new Backups(this.desk, this.folder, null);
   }
 
   get keys(): SealKeys {
@@ -76,9 +88,13 @@ export class Running {
         this.onWake();
       };
       const config = { bridge: { url: this.bridge } };
-      const { desk, anchor } = await openDesk(config, LOG, journal, this.hsm, wake, () => this.now);
+      const { desk, anchor } = await openDesk(
+        { config, log: LOG, journal, hsm: this.hsm, start: startOf(journal), wall: () => this.now },
+        wake,
+      );
       const keys = await SealKeys.load(journal);
       this.#session = { desk, keys, seal: await renewSeal(keys, desk), keeper: new AnchorKeeper(desk, anchor ?? "") };
+      if (this.trusting) this.trustRecord();
     } catch (error) {
       journal.close();
       throw error;
@@ -92,6 +108,11 @@ export class Running {
     this.#session = undefined;
     meanwhile(this.path);
     await this.start();
+  }
+
+  /** Resolves when the token's anchor is written as far as it is due. */
+  async anchored(): Promise<void> {
+    await this.#session?.keeper.settled();
   }
 
   dispose(): void {
@@ -127,11 +148,12 @@ export class Running {
     return typeof refusal?.["code"] === "string" ? refusal["code"] : undefined;
   }
 
-  /** Signs all that is owed. */
+  /** Signs all that is owed, and shows what is new in the log. */
   async settle(): Promise<void> {
     const { journal } = this.desk;
     for (let rows = journal.owed(); rows.length > 0; rows = journal.owed())
       for (const row of rows) await settleOne(this.desk, row, row.what === "reseal" ? await this.card() : undefined);
+    await showLog(this.desk);
   }
 
   /** A card of this agent, signed now. */
@@ -147,6 +169,28 @@ export class Running {
       .outbox(100_000)
       .filter(({ jws }) => typOf(jws) === typ)
       .map(({ jws, receiver }) => ({ ...payloadOf(jws), receiver }));
+  }
+
+  /** Views of the log in the outbox, oldest first, opened as their receivers would. */
+  async views(): Promise<(OpenedView & { readonly receiver: string })[]> {
+    await this.settle();
+    const { journal, identity, charter } = this.desk;
+    const rows = journal.outbox(100_000).filter(({ jws }) => isView(jws));
+    const expected = { origin: logOrigin(journal), keys: [identity.jwk, ...charter.identities] };
+    return await Promise.all(rows.map(async ({ jws, receiver }) => ({ ...(await openView(jws, expected)), receiver })));
+  }
+
+  /** The receipts in them. */
+  async receipts(): Promise<(Receipt & { readonly receiver: string })[]> {
+    return (await this.views()).flatMap(({ entries, receiver }) =>
+      entries.flatMap((entry) => (entry.kind === "state" ? [{ ...entry, receiver }] : [])),
+    );
+  }
+
+  /** As if the browsers of all members had shown what they know since this start. */
+  protected trustRecord(): void {
+    const { charter, witnesses } = this.desk;
+    for (const { name } of charter.current?.people.members ?? []) witnesses.show(name);
   }
 
   /** Empties the outbox. */
@@ -188,8 +232,9 @@ export function payloadOf(jws: string): Record<string, unknown> {
   return decode(jws.split(".")[1]);
 }
 
-/** The type that a JWS claims. */
+/** The type that a message claims. */
 export function typOf(jws: string): string {
+  if (isView(jws)) return "oc-view";
   return String(decode(jws.split(".")[0])["typ"]);
 }
 

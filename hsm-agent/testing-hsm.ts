@@ -68,6 +68,8 @@ export class MemoryHsm implements Hsm {
   random = async (bytes: number): Promise<Uint8Array> => new Uint8Array(randomBytes(bytes));
   token = async () => ({ label: "memory", serial: "1", manufacturer: "none", model: "none" });
   state = (): "up" => "up";
+  health = () => ({ state: "up" as const, since: 0, failures: 0, lastFault: null, restarts: 0 });
+  onState = () => (): void => {};
   pid = (): undefined => undefined;
   close = async (): Promise<void> => {};
 }

@@ -1,7 +1,10 @@
 /** For the tests of this folder only: a person's browser and key file, as an agent behind a FakeBridge meets them. */
+
 import { type Claims, type MessageType, signEnvelope } from "../protocol/envelope.ts";
-import { APPROVAL, type Receipt } from "../protocol/message.ts";
+import type { Receipt } from "../protocol/log-entry.ts";
+import { APPROVAL, SYNC, WITNESS } from "../protocol/message.ts";
 import { REQUEST, type RequestPayload, requestDigest } from "../protocol/request.ts";
+import { isView, type OpenedView, openView, type View } from "../protocol/view.ts";
 import { payloadOf } from "./testing-agent.ts";
 import type { FakeBridge } from "./testing-bridge.ts";
 import { type Key, newJti, type Person } from "./testing-people.ts";
@@ -45,7 +48,8 @@ export async function approve(bridge: FakeBridge, person: Person, id: string): P
   const digest = requestDigest(bytes);
   const { statement, exp } = JSON.parse(bytes.toString()) as RequestPayload;
   const signature = person.sign(statement.replace("{digest}", digest));
-  const body = { request: id, digest, address: person.address, signature };
+  const log = (await viewsOf(bridge, person)).at(-1)?.head ?? null;
+  const body = { request: id, digest, address: person.address, signature, log };
   await bridge.deliver(await message(bridge, APPROVAL, person.key, body, exp), person.key.kid);
 }
 
@@ -54,7 +58,37 @@ function headerOf(typ: string): string {
   return Buffer.from(`{"alg":"ES256","typ":"${typ}",`).toString("base64url").slice(0, -4);
 }
 
-export async function receiptsOf(bridge: FakeBridge, person: Person, id: string): Promise<Receipt[]> {
-  const mail = (await bridge.mailOf(person)).map((jws) => payloadOf(jws) as unknown as Receipt);
-  return mail.filter((one) => one.request === id && "records" in one);
+/** This person's browser shows the agent what it last saw of the log. */
+export async function show(bridge: FakeBridge, person: Person): Promise<void> {
+  await until(async () => (await viewsOf(bridge, person)).length > 0);
+  const last = (await viewsOf(bridge, person)).at(-1);
+  const witness = await message(bridge, WITNESS, person.key, { checkpoint: last?.view.checkpoint ?? "" });
+  const seal = { n: 1, key: person.seal.jwk };
+  const sync = { known: [], charter: 1, seal, log: last?.head ?? null, witness };
+  await bridge.deliver(await message(bridge, SYNC, person.key, sync), person.key.kid);
+}
+
+/** Views in this person's mail that verify. */
+async function viewsOf(bridge: FakeBridge, person: Person): Promise<OpenedView[]> {
+  const cards = bridge.cards();
+  const keys = cards.map(({ hsm }) => hsm);
+  const views = (await bridge.mailOf(person)).filter((one) => isView(one));
+  // The identity that founded may be one before those whose cards were seen here.
+  return await Promise.all(views.map(async (one) => await openView(one, { origin: originIn(one), keys })));
+}
+
+function originIn(view: string): string {
+  const { checkpoint } = JSON.parse(Buffer.from(view.split(".")[2] ?? "", "base64url").toString()) as View;
+  return checkpoint.slice(0, checkpoint.indexOf("\n"));
+}
+
+/** Receipts of a request in this person's mail, with who signed each checkpoint. */
+export async function receiptsOf(
+  bridge: FakeBridge,
+  person: Person,
+  id: string,
+): Promise<(Receipt & { readonly by: string })[]> {
+  return (await viewsOf(bridge, person)).flatMap(({ entries, by }) =>
+    entries.flatMap((entry) => (entry.kind === "state" && entry.request === id ? [{ ...entry, by }] : [])),
+  );
 }

@@ -17,6 +17,7 @@ import {
   PROPOSAL,
   REJECTION,
   SYNC,
+  type Sync,
   VOUCH,
   WITHDRAWAL,
 } from "../protocol/message.ts";
@@ -54,6 +55,8 @@ export interface Setting {
   /** Further people, or other roles of the same. Whoever is an initiator has a key file. */
   readonly roles?: readonly (readonly [Person, readonly Role[]])[];
   readonly vaults?: readonly string[];
+  /** Another HSM than one in memory. */
+  readonly hsm?: MemoryHsm;
 }
 
 /** What a founding left: every test of a file founds the same, and it takes its time. */
@@ -105,7 +108,7 @@ export class Office extends Running {
     approvers: readonly Person[],
     threshold = 2,
     olga = makePerson("Olga"),
-    { policy, roles = [], vaults = [VAULT] }: Setting = {},
+    { policy, roles = [], vaults = [VAULT], hsm }: Setting = {},
   ): Promise<{ office: Office; invites: Map<Person, Key> }> {
     const staff = new Map<Person, readonly Role[]>([[olga, ["initiator"]]]);
     for (const person of approvers) staff.set(person, ["approver", "admin"]);
@@ -113,6 +116,7 @@ export class Office extends Running {
     const names = approvers.map(({ name }) => name);
     const whole = { ...policyOf(names, threshold), ...policy };
     const office = new Office(whole.bridge);
+    if (hsm !== undefined) office.hsm = hsm;
     const people = [...staff].map(([{ name, file }, theirs]) => ({
       name,
       roles: [...theirs],
@@ -182,7 +186,7 @@ export class Office extends Running {
   async approval(by: Person, id: string, claims: Partial<Claims> = {}): Promise<string> {
     const row = this.row(id);
     const signature = by.sign(readBack(row).statement);
-    const body = { request: id, digest: row.digest, address: by.address, signature };
+    const body = { request: id, digest: row.digest, address: by.address, signature, log: null };
     const exp = Math.max(row.expires, this.now + 60);
     return await this.message(APPROVAL, by.key, body, { exp, ...claims });
   }
@@ -210,8 +214,19 @@ export class Office extends Running {
     return await this.receive(by.key, await this.syncOf(by, known, charter, n));
   }
 
-  async syncOf(by: Person, known: readonly string[] = [], charter = 0, n = 1): Promise<string> {
-    return await this.message(SYNC, by.key, { known: [...known], charter, seal: { n, key: by.seal.jwk } });
+  async syncOf(
+    by: Person,
+    known: readonly string[] = [],
+    charter = 0,
+    n = 1,
+    shown: Pick<Sync, "log" | "witness"> = { log: null, witness: null },
+  ): Promise<string> {
+    return await this.message(SYNC, by.key, {
+      known: [...known],
+      charter,
+      seal: { n, key: by.seal.jwk },
+      ...shown,
+    });
   }
 
   /** A browser pairs with an invite's key, and enrols its device. */

@@ -5,7 +5,6 @@
  */
 import * as v from "valibot";
 import { type Approver, checkApproval, missingOf } from "../protocol/approving.ts";
-import { openEnvelope } from "../protocol/envelope.ts";
 import { Fault } from "../protocol/error.ts";
 import { APPROVAL, type Approval } from "../protocol/message.ts";
 import { findOwner, type People } from "../protocol/people.ts";
@@ -19,6 +18,9 @@ import {
 } from "../protocol/request.ts";
 import { ethereum } from "./chains/ethereum.ts";
 import type { CharterBook } from "./desk.ts";
+import { Memo } from "./memo.ts";
+import { openOnce } from "./opened.ts";
+import { signerOf } from "./recovered.ts";
 import { type RecordRow, type RequestRow } from "./rows.ts";
 
 /** A request read back from the record, with the statement that its bytes give. */
@@ -27,11 +29,22 @@ export interface Readback {
   readonly statement: string;
 }
 
+/** By digest, which is of the text: a request is read back several times before it is signed. */
+const READ = new Memo<{ readonly text: string; readonly readback: Readback }>(1_024);
+
 /**
  * Reads a stored request and renders its statement from the bytes to be signed.
  * @throws Fault ERR_STATE, ERR_STATEMENT_DIFFERS, ERR_TX_*
  */
 export function readBack(row: Pick<RequestRow, "payload" | "digest">): Readback {
+  const known = READ.get(row.digest);
+  if (known?.text === row.payload) return known.readback;
+  const readback = readAnew(row);
+  READ.set(row.digest, { text: row.payload, readback });
+  return readback;
+}
+
+function readAnew(row: Pick<RequestRow, "payload" | "digest">): Readback {
   const bytes = new TextEncoder().encode(row.payload);
   if (requestDigest(bytes) !== row.digest) {
     throw new Fault(
@@ -58,7 +71,7 @@ export async function openApprovals(records: readonly RecordRow[], people: Peopl
     if (record.kind !== "approval") continue;
     const keyOf = (kid: string) => findOwner(people, kid)?.key;
     // The approval was in time when it was recorded; the request's own expiry is checked by the caller.
-    const { payload } = await openEnvelope(record.jws, { type: APPROVAL, keyOf, audience: hsm, now: record.at });
+    const payload = await openOnce(record.jws, { type: APPROVAL, keyOf, audience: hsm, now: record.at });
     if (payload.jti !== record.of || findOwner(people, payload.iss)?.member.name !== record.person)
       throw new Fault("ERR_STATE", "A stored approval is not its record's; the agent's record was changed.");
     approvals.push(payload);
@@ -84,7 +97,7 @@ export function countQuorum(
   }
   const distinct = new Map<string, Approver>();
   for (const approval of approvals) {
-    const approver = checkApproval(approval, request, people);
+    const approver = checkApproval(approval, request, people, signerOf);
     if (!stopped.has(approver.name) && !distinct.has(approver.name)) distinct.set(approver.name, approver);
   }
   return [...distinct.values()];

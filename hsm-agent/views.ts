@@ -1,10 +1,12 @@
 /** What the control socket answers about requests, people and status: read from the record, never more than that. */
+import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import { Fault } from "../protocol/error.ts";
-import { keyName, motionParts, policyDocument, referTo } from "../protocol/governance.ts";
+import { policyDocument, referTo } from "../protocol/governance.ts";
+import { keyName, motionParts } from "../protocol/motion-statement.ts";
 import type { Policy } from "../protocol/policy.ts";
 import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
-import { isTransfer, type MotionRequest, motionOf, REQUEST } from "../protocol/request.ts";
+import { isTransfer, type MotionRequest, motionOf, REQUEST, type RequestPayload } from "../protocol/request.ts";
 import type { Desk } from "./desk.ts";
 import { isFrozen } from "./freeze.ts";
 import type { RequestRow } from "./rows.ts";
@@ -42,7 +44,7 @@ function titleOf(payload: MotionRequest): string {
 }
 
 /**
- * One request with its records. The signed transaction is handed out here, for the first time only while nothing of its vault is frozen.
+ * One request with its records. The signed transaction is handed out here.
  * @throws Fault ERR_REQUEST_UNKNOWN
  */
 export function showRequest(desk: Desk, id: string) {
@@ -56,13 +58,20 @@ export function showRequest(desk: Desk, id: string) {
   const common = { ...summarise(row), digest, statement, threshold, approvers, records };
   if (!isTransfer(payload)) return { ...common, problem, notBefore };
   const frozen = row.vault !== null && isFrozen(desk.journal, row.vault);
-  return { ...common, problem: frozen ? `${row.vault ?? ""} is frozen` : problem, signed: release(desk, row, frozen) };
+  return {
+    ...common,
+    problem: frozen ? `${row.vault ?? ""} is frozen` : problem,
+    signed: release(desk, row, payload, frozen),
+  };
 }
 
-function release(desk: Desk, row: RequestRow, frozen: boolean): string | null {
+/** Handed out for the first time only while all holds that held when it was signed. */
+function release(desk: Desk, row: RequestRow, payload: RequestPayload, frozen: boolean): string | null {
   if (row.signed === null || row.released !== null) return row.signed;
-  if (frozen) return null;
-  desk.journal.setReleased(row.id, desk.now());
+  const inForce = desk.charter.references();
+  const holds = isDeepStrictEqual([inForce.policy, inForce.people], [payload.policy, payload.people]);
+  if (frozen || !holds || row.expires <= desk.now() || !desk.witnesses.isCurrent) return null;
+  desk.journal.release(row, desk.now());
   return row.signed;
 }
 

@@ -2,6 +2,7 @@ import { base64url } from "jose";
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { type Approver, checkApproval, missingOf } from "./approving.ts";
+import { SIZE_MAX } from "./merkle.ts";
 import { APPROVAL, type Approval } from "./message.ts";
 import type { People } from "./people.ts";
 import { ADA, ADAS_DEVICE, BOBS_DEVICE, CAROL, DANS_DEVICE, EVE, OLGA } from "./vectors/keys.ts";
@@ -83,11 +84,15 @@ test.each(REFUSED)("step %d: %s", (_step, _what, approval, judge, members, code)
   expect(() => checkApproval(approval, judge, members)).toThrow(coded(code));
 });
 
-test("an approval names one HSM, and all are of one length", async () => {
+test("an approval names one HSM, and only the length of the log makes one longer than another", async () => {
   expect(v.is(APPROVAL.schema, { ...good, aud: [...good.aud, ADA.signer.kid] })).toBe(false);
   expect(v.is(APPROVAL.schema, { ...good, aud: ["wss://bridge.example/"] })).toBe(false);
-  const lengths = await Promise.all([ada, bob, dan].map(async (person) => (await approve(request, person)).length));
-  expect(new Set(lengths)).toEqual(new Set([857]));
+  const lengths = async (log: object | null) =>
+    new Set(await Promise.all([ada, bob, dan].map(async (one) => (await approve(request, one, { log })).length)));
+  const root = "0".repeat(64);
+  expect(await lengths(null)).toEqual(new Set([872]));
+  expect(await lengths({ size: 0, root })).toEqual(new Set([978]));
+  expect(await lengths({ size: SIZE_MAX, root })).toEqual(new Set([994]));
 });
 
 const approver = ({ name, enrolled }: Person): Approver => ({

@@ -5,6 +5,7 @@ import { ACT, type Act, applyAct, type Charter, requireRoom } from "./charter.ts
 import { payloadText } from "./envelope.ts";
 import { isFault } from "./error.ts";
 import type { Motion } from "./governance.ts";
+import { SIZE_MAX } from "./merkle.ts";
 import { POLICY_MAX, type PolicyText } from "./policy.ts";
 import { SEAL_SIZES } from "./seal.ts";
 import { type Link, LONG_CHAIN, SHORT_CHAIN } from "./vectors/chain.ts";
@@ -123,7 +124,9 @@ test("a request that is near the longest: its act fits, and what would not is re
   expect(JSON.stringify(policy).length).toBeGreaterThan(POLICY_MAX - 1500);
   const request = motionRequest({ name: "a long policy", motion: { verb: "POLICY", change: { policy } } }, FOUNDED);
   const { payload } = written(request);
-  const approvals = await Promise.all([ada, bob, dan].map(async (person) => await approve(request, person)));
+  // Each names as long a log as there can be.
+  const log = { size: SIZE_MAX, root: "0".repeat(64) };
+  const approvals = await Promise.all([ada, bob, dan].map(async (person) => await approve(request, person, { log })));
   const act: Act = actOf(request, approvals, { ...FOUNDED, n: 1, head: "0".repeat(64), hsm: HSM.jwk, spent: [] });
   const fits = Array.from({ length: 65 }, (_, at) => at).filter((count) => roomFor(payload, count));
   expect(fits.slice(0, 41)).toEqual(Array.from({ length: 41 }, (_, at) => at));

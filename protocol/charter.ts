@@ -42,8 +42,8 @@ export type Act = v.InferOutput<typeof ACT.schema>;
 /** When an act's signature would expire: never. */
 export const ACT_EXP = 9_999_999_999;
 
-/** Characters of an approval: every one has as many, since each of its values has one length. */
-const APPROVAL_LENGTH = 857;
+/** Characters of the longest approval: of its values only the size of the log has more than one length. */
+const APPROVAL_LENGTH = 1004;
 
 /**
  * Refuses a motion whose act would be longer than a sealed message can be, before anybody is asked. `text` is its request's payload,

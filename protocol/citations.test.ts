@@ -17,7 +17,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const spec = readFileSync(new URL("README.md", import.meta.url), "utf8");
 
 /** Sections that are the operator's and stand in the README.md at the root. */
-const OF_ROOT = ["Configure", "Configure the bridge", "The control socket", "Development"];
+const OF_ROOT = ["Configure", "Configure the bridge", "Health and metrics", "The control socket", "Development"];
 
 interface Citation {
   readonly file: string;

@@ -43,17 +43,27 @@ export function personalMessageHash(text: string): Uint8Array {
 }
 
 /**
- * The address whose key signed `statement`.
+ * The curve operation: the public key (65 bytes, uncompressed) for which `signature` (64 bytes r || s) over `digest` (32 bytes) is valid
+ * with this recovery id; undefined where there is none.
+ */
+export type RecoverKey = (signature: Uint8Array, recovery: 0 | 1, digest: Uint8Array) => Uint8Array | undefined;
+
+const recoverWithNoble: RecoverKey = (signature, recovery, digest) =>
+  secp256k1.Signature.fromBytes(signature, "compact").addRecoveryBit(recovery).recoverPublicKey(digest).toBytes(false);
+
+/**
+ * The address whose key signed `statement`. `recover` does the curve's part; what it is given is well formed, in range and of low s.
  * @throws Fault ERR_APPROVAL_SIGNATURE where the signature is malformed, has a high s or recovers to nothing.
  */
-export function recoverSigner(statement: string, signature: string): string {
+export function recoverSigner(statement: string, signature: string, recover: RecoverKey = recoverWithNoble): string {
   if (!v.is(DeviceSignatureSchema, signature)) throw badSignature();
   const bytes = hexToBytes(signature.slice(2));
+  const compact = bytes.subarray(0, 64);
   try {
-    const parsed = secp256k1.Signature.fromBytes(bytes.subarray(0, 64), "compact");
-    if (parsed.hasHighS()) throw badSignature();
-    const recovered = parsed.addRecoveryBit((bytes[64] ?? 0) - 27).recoverPublicKey(personalMessageHash(statement));
-    return addressOfPublicKey(recovered.toBytes(false));
+    if (secp256k1.Signature.fromBytes(compact, "compact").hasHighS()) throw badSignature();
+    const publicKey = recover(compact, bytes[64] === 27 ? 0 : 1, personalMessageHash(statement));
+    if (publicKey === undefined) throw badSignature();
+    return addressOfPublicKey(publicKey);
   } catch {
     throw badSignature();
   }

@@ -71,6 +71,8 @@ const CODES = [
   "ERR_WORDS",
   "ERR_FOUNDING",
   "ERR_CHARTER",
+  "ERR_LOG",
+  "ERR_PROOF",
   "ERR_FROZEN",
   "ERR_INVITE",
   "ERR_VAULT_UNKNOWN",
@@ -95,6 +97,7 @@ const CODES = [
   "ERR_AGENT_RUNNING",
   "ERR_BRIDGE_UNREACHABLE",
   "ERR_STATE",
+  "ERR_RECORD",
   "ERR_INTERNAL",
 ] as const;
 

@@ -1,10 +1,12 @@
 /**
  * What changes by a quorum on devices: people, policy, the HSM identity, a freeze lifted. README.md, "Governance". Which change each
- * verb carries, who must approve it, what it says on a device, and what the documents are afterwards. Pure.
+ * verb carries, who must approve it, and what the documents are afterwards. Pure. What it says on a device is motion-statement.ts.
  */
 import * as v from "valibot";
+import { TreeHeadSchema } from "./checkpoint.ts";
 import { Fault } from "./error.ts";
 import { findLookAlikes, NameSchema } from "./name.ts";
+import { NetworkIdSchema } from "./network.ts";
 import {
   addTo,
   canDecide,
@@ -17,9 +19,8 @@ import {
   removeFrom,
 } from "./people.ts";
 import { membersOf, type Policy, PolicyTextSchema, statementNames } from "./policy.ts";
-import { fingerprint, PublicJwkSchema, sha256Hex, thumbprint } from "./primitive.ts";
+import { PublicJwkSchema, sha256Hex } from "./primitive.ts";
 import { requireDeciders, requireProposer, requireReach } from "./reach.ts";
-import type { StatementPart } from "./statement.ts";
 import type { VendorDemand } from "./vendor.ts";
 
 /** What each verb's request carries as `change`. */
@@ -43,6 +44,28 @@ export const CHANGES = {
   ROTATE: v.strictObject({ to: PublicJwkSchema }),
   /** null: everything. */
   UNFREEZE: v.strictObject({ vault: v.nullable(NameSchema) }),
+  /**
+   * Goes on from a record that is not the newest. `log`: its head; `seen`: the furthest that anybody's browser knew, null where nobody knew
+   * more; `nonces`: the next of each account, above all that was signed in between.
+   */
+  RESTORE: v.strictObject({
+    log: TreeHeadSchema,
+    seen: v.nullable(TreeHeadSchema),
+    nonces: v.pipe(
+      v.array(
+        v.strictObject({
+          vault: NameSchema,
+          network: NetworkIdSchema,
+          nonce: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+        }),
+      ),
+      v.maxLength(200),
+      v.check(
+        (rows) => new Set(rows.map((r) => `${r.vault} ${r.network}`)).size === rows.length,
+        "an account stands twice",
+      ),
+    ),
+  }),
   /** Asks the approvers of a vault to sign something harmless. Changes nothing. */
   DRILL: v.strictObject({ vault: NameSchema }),
 } as const;
@@ -55,6 +78,7 @@ export const GOVERNANCE_VERBS = [
   "POLICY",
   "ROTATE",
   "UNFREEZE",
+  "RESTORE",
   "DRILL",
 ] as const satisfies readonly GovernanceVerb[];
 
@@ -186,6 +210,7 @@ export function applyMotion(motion: Motion, documents: Documents | null): Docume
       return whole({ ...documents, policy: { n: documents.policy.n + 1, ...motion.change.policy } });
     case "ROTATE":
     case "UNFREEZE":
+    case "RESTORE":
     case "DRILL":
       return documents;
   }
@@ -206,88 +231,4 @@ function whole(documents: Documents): Documents {
 export function requireKnownPeople(policy: Pick<Policy, "groups" | "governance">, people: People): void {
   const named = [...policy.groups.flatMap(({ members }) => members), ...(policy.governance.recovery?.people ?? [])];
   for (const name of named) findMember(people, name);
-}
-
-/** 32 hex digits of a document's SHA-256: what a person compares on a second machine. */
-function short(digest: string): string {
-  return digest.slice(0, 32);
-}
-
-/** What a motion says on the device, as the first pieces of its statement. `policyNow`: number of the policy in force; 0 before the founding. */
-export function motionParts(motion: Motion, policyNow: number): StatementPart[] {
-  switch (motion.verb) {
-    case "FOUND": {
-      const digest = sha256Hex(new TextEncoder().encode(JSON.stringify(motion.change)));
-      const founders = foundersOf(motion.change.people).map((name) => ` ${name}`);
-      return [
-        ["operation", "FOUND"],
-        ["document digest", ` ${short(digest)}`],
-        ["people", ` BY${founders.join("")}`],
-      ];
-    }
-    case "ENROLL": {
-      const { name, roles, extension, file, device } = motion.change;
-      return [
-        ["operation", "ENROLL"],
-        ["person", ` ${name}`],
-        ["device", device === null ? "" : ` DEVICE ${device.address}`],
-        ["roles", roles.length === 0 ? "" : ` AS ${roles.join("+")}`],
-        ["browser", extension === null ? "" : `; browser ${keyName(thumbprint(extension))}`],
-        ["key file", file === null ? "" : `; key file ${keyName(thumbprint(file))}`],
-        ["vendor", device === null ? "" : `; ${device.vendor} ${device.model}`],
-      ];
-    }
-    case "REMOVE":
-      return [
-        ["operation", "REMOVE"],
-        ["person", ` ${motion.change.name}`],
-        ["what", removalText(motion)],
-      ];
-    case "POLICY": {
-      const next = { n: policyNow + 1, ...motion.change.policy };
-      const { digest } = referTo(next.n, policyDocument(next));
-      return [
-        ["operation", "POLICY"],
-        ["number", ` ${next.n}`],
-        ["document digest", ` ${short(digest)}`],
-        ["replaced number", `; replaces ${policyNow}`],
-      ];
-    }
-    case "ROTATE":
-      return [
-        ["operation", "ROTATE"],
-        ["new identity", ` HSM TO ${short(fingerprint(thumbprint(motion.change.to)))}`],
-      ];
-    case "UNFREEZE":
-      return [
-        ["operation", "UNFREEZE"],
-        ["vault", ` ${motion.change.vault ?? "ALL"}`],
-      ];
-    case "DRILL":
-      return [
-        ["operation", "DRILL"],
-        ["vault", ` ${motion.change.vault}`],
-        ["harmlessness", "; moves nothing"],
-      ];
-  }
-}
-
-/** A key as people compare it: the first 16 hex digits of its fingerprint. */
-export function keyName(kid: string): string {
-  return fingerprint(kid).slice(0, 16);
-}
-
-function removalText({ change: { removal } }: Extract<Motion, { verb: "REMOVE" }>): string {
-  switch (removal.what) {
-    case "person":
-      return "";
-    case "role":
-      return ` ROLE ${removal.role}`;
-    case "browser":
-      return ` BROWSER ${keyName(removal.key)}`;
-    case "file":
-      return ` KEY ${keyName(removal.key)}`;
-    case "device":
-      return ` DEVICE ${removal.address}`;
-  }
 }

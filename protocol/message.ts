@@ -3,6 +3,7 @@
  * The request has a file of its own (request.ts).
  */
 import * as v from "valibot";
+import { TreeHeadSchema } from "./checkpoint.ts";
 import { DeviceSignatureSchema, EthereumAddressSchema } from "./device-signature.ts";
 import { claimEntries } from "./envelope.ts";
 import { ERROR_CODES } from "./error.ts";
@@ -27,7 +28,10 @@ function messageType<E extends v.ObjectEntries>(name: string, entries: E) {
   return { typ, schema: v.strictObject({ ...claimEntries, ...entries }) };
 }
 
-const HashSchema = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
+/** Characters of a checkpoint with the agent's signature alone, and of a WITNESS as JWS: others' signatures are not handed on. */
+const CHECKPOINT_LENGTH = 512;
+export const WITNESS_MAX = 2048;
+
 const jtiSchema = base64urlOf(16);
 const aboutRequest = { request: RequestIdSchema, digest: hexOf(32) };
 
@@ -40,6 +44,8 @@ export const APPROVAL = messageType("approval", {
   ...aboutRequest,
   address: EthereumAddressSchema,
   signature: DeviceSignatureSchema,
+  /** The last state of the agent's log that this extension accepted; null before it saw one. */
+  log: v.nullable(TreeHeadSchema),
 });
 export type Approval = v.InferOutput<typeof APPROVAL.schema>;
 
@@ -77,6 +83,9 @@ export const ENROLMENT = messageType("enrolment", {
 });
 export type Enrolment = v.InferOutput<typeof ENROLMENT.schema>;
 
+/** "This is the last checkpoint of your log that I accepted." The agent hands it on to the others, who compare it with theirs. */
+export const WITNESS = messageType("witness", { checkpoint: v.pipe(v.string(), v.maxLength(CHECKPOINT_LENGTH)) });
+export type Witness = v.InferOutput<typeof WITNESS.schema>;
 /**
  * At every login: asks for a welcome, the acts after number `charter`, all open requests, and the receipts of those that the sender
  * still believes open. `seal` is the key that it receives with from now on; the agent takes a higher number only.
@@ -85,6 +94,10 @@ export const SYNC = messageType("sync", {
   known: v.pipe(v.array(RequestIdSchema), v.maxLength(500)),
   charter: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   seal: v.strictObject({ n: OrdinalSchema, key: PublicJwkSchema }),
+  /** The last state of the agent's log that the sender accepted. */
+  log: v.nullable(TreeHeadSchema),
+  /** A WITNESS of it, made for this sync; null where no checkpoint of it is kept. */
+  witness: v.nullable(v.pipe(v.string(), v.maxLength(WITNESS_MAX))),
 });
 export type Sync = v.InferOutput<typeof SYNC.schema>;
 
@@ -118,6 +131,7 @@ export const MOTION = {
       v.strictObject({ verb: v.literal("POLICY"), change: CHANGES.POLICY }),
       v.strictObject({ verb: v.literal("ROTATE"), change: CHANGES.ROTATE }),
       v.strictObject({ verb: v.literal("UNFREEZE"), change: CHANGES.UNFREEZE }),
+      v.strictObject({ verb: v.literal("RESTORE"), change: CHANGES.RESTORE }),
       v.strictObject({ verb: v.literal("DRILL"), change: CHANGES.DRILL }),
     ]),
     recovery: v.boolean(),
@@ -179,7 +193,7 @@ export const RequestStateSchema = v.picklist([
 ]);
 export type RequestState = v.InferOutput<typeof RequestStateSchema>;
 
-const RecordSchema = v.strictObject({
+export const RequestRecordSchema = v.strictObject({
   kind: v.picklist(["approval", "rejection", "withdrawal", "cancellation"]),
   person: NameSchema,
   /** The `jti` of the message that this record was made from: whoever sent it reads here that it was received. */
@@ -190,18 +204,7 @@ const RecordSchema = v.strictObject({
   address: v.nullable(EthereumAddressSchema),
   reason: v.nullable(RejectReasonSchema),
 });
-export type RequestRecord = v.InferOutput<typeof RecordSchema>;
-
-/** The agent's durable record of a request after a change. A higher `n` replaces a lower one. */
-export const RECEIPT = messageType("receipt", {
-  ...aboutRequest,
-  n: OrdinalSchema,
-  state: RequestStateSchema,
-  records: v.array(RecordSchema),
-  /** Hash of the signed transaction, once there is one. */
-  hash: v.nullable(HashSchema),
-});
-export type Receipt = v.InferOutput<typeof RECEIPT.schema>;
+export type RequestRecord = v.InferOutput<typeof RequestRecordSchema>;
 
 /** "Your message `of` was not accepted", with the code and a sentence. */
 export const REFUSAL = messageType("refusal", {

@@ -191,18 +191,29 @@ export function findMember(people: People, name: string): Member {
   return member;
 }
 
+interface Owner {
+  readonly member: Member;
+  readonly kind: "extensions" | "files";
+  readonly key: PublicJwk;
+}
+
+/** By thumbprint. A document never changes, and each message asks it whose key it is. */
+const OWNERS = new WeakMap<People, ReadonlyMap<string, Owner>>();
+
 /** Whose key this is, and of which kind. */
-export function findOwner(
-  people: People,
-  kid: string,
-): { member: Member; kind: "extensions" | "files"; key: PublicJwk } | undefined {
-  for (const member of people.members) {
-    for (const kind of ["extensions", "files"] as const) {
-      const key = member[kind].find((k) => thumbprint(k) === kid);
-      if (key !== undefined) return { member, kind, key };
-    }
+export function findOwner(people: People, kid: string): Owner | undefined {
+  let owners = OWNERS.get(people);
+  if (owners === undefined) {
+    owners = new Map(
+      people.members.flatMap((member) =>
+        (["extensions", "files"] as const).flatMap((kind) =>
+          member[kind].map((key) => [thumbprint(key), { member, kind, key }] as const),
+        ),
+      ),
+    );
+    OWNERS.set(people, owners);
   }
-  return undefined;
+  return owners.get(kid);
 }
 
 /** Whose device this address is, or was. */

@@ -6,7 +6,8 @@ import * as v from "valibot";
 import { EthereumAddressSchema } from "./device-signature.ts";
 import { claimEntries, type MessageType } from "./envelope.ts";
 import { Fault } from "./error.ts";
-import { CHANGES, canRecover, type GovernanceVerb, type Motion, motionParts } from "./governance.ts";
+import { CHANGES, canRecover, type GovernanceVerb, type Motion } from "./governance.ts";
+import { motionParts } from "./motion-statement.ts";
 import { NameSchema, SymbolSchema } from "./name.ts";
 import { DecimalSchema, NetworkSchema, TokenSchema } from "./network.ts";
 import { fingerprint, hexOf, hexUpTo, OrdinalSchema, RequestIdSchema, sha256Hex } from "./primitive.ts";
@@ -95,6 +96,7 @@ const RequestSchema = v.pipe(
     motionRequest("POLICY", CHANGES.POLICY),
     motionRequest("ROTATE", CHANGES.ROTATE),
     motionRequest("UNFREEZE", CHANGES.UNFREEZE),
+    motionRequest("RESTORE", CHANGES.RESTORE),
     motionRequest("DRILL", CHANGES.DRILL),
   ]),
   v.check((r) => new Set(r.quorum.people).size === r.quorum.people.length, "quorum.people has somebody twice"),

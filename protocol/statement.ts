@@ -40,7 +40,7 @@ export interface SendWords extends Tail {
 
 /** The words of a governance statement: its own pieces (governance.ts), and from when on it takes effect, a whole minute or null. */
 export interface MotionWords extends Tail {
-  readonly verb: "FOUND" | "ENROLL" | "REMOVE" | "POLICY" | "ROTATE" | "UNFREEZE" | "DRILL";
+  readonly verb: "FOUND" | "ENROLL" | "REMOVE" | "POLICY" | "ROTATE" | "UNFREEZE" | "RESTORE" | "DRILL";
   readonly parts: readonly StatementPart[];
   readonly notBefore: number | null;
 }

@@ -13,6 +13,8 @@ export const SYSTEM_PACKAGES = {
   make: ["build-essential"],
   python3: ["python3"],
   softhsm: ["softhsm2"],
+  "p11-kit": ["p11-kit", "p11-kit-modules"],
+  gcc: ["gcc", "libc6-dev"],
   chromium: ["chromium"],
   firefox: ["firefox-esr"],
 };
@@ -71,6 +73,25 @@ const SOFTHSM_MODULES = [
 export function findSoftHsm(path = process.env.PATH, modules = SOFTHSM_MODULES) {
   if (findProgram("softhsm2-util", path) === undefined) return undefined;
   return modules.find((file) => existsSync(file));
+}
+
+/** Where Debian and Ubuntu, Fedora and Arch put p11-kit's client module: the places where test/harness/p11-kit.ts looks. */
+const P11_KIT_CLIENTS = [
+  "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so",
+  "/usr/lib/aarch64-linux-gnu/pkcs11/p11-kit-client.so",
+  "/usr/lib64/pkcs11/p11-kit-client.so",
+  "/usr/lib/pkcs11/p11-kit-client.so",
+];
+
+/** p11-kit's client module, or undefined when it or the program p11-kit is absent. Tests lose an HSM by it. */
+export function findP11Kit(path = process.env.PATH, clients = P11_KIT_CLIENTS) {
+  if (findProgram("p11-kit", path) === undefined) return undefined;
+  return clients.find((file) => existsSync(file));
+}
+
+/** gcc, by which tests compile their shims, or undefined when it or the C library's headers are absent. */
+export function findGcc(path = process.env.PATH, headers = ["/usr/include/stdio.h"]) {
+  return headers.some((file) => existsSync(file)) ? findProgram("gcc", path) : undefined;
 }
 
 /**

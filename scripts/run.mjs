@@ -7,7 +7,16 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { interruption, run } from "./command.mjs";
-import { findChromium, findFirefox, findSoftHsm, install, missingBuildTools } from "./machine.mjs";
+import {
+  findChromium,
+  findFirefox,
+  findGcc,
+  findP11Kit,
+  findProgram,
+  findSoftHsm,
+  install,
+  missingBuildTools,
+} from "./machine.mjs";
 import { buildPkcs11, chooseNode, environment, installPackages, isReady } from "./packages.mjs";
 import { TASKS, taskNamed } from "./tasks.mjs";
 
@@ -30,6 +39,9 @@ async function main([name = "", ...args]) {
   return runStages(task.stages(args), node.file, env);
 }
 
+/** What is there or not; a browser may be there and broken. */
+const TOOLS = { softhsm: findSoftHsm, "p11-kit": findP11Kit, gcc: findGcc, python3: () => findProgram("python3") };
+
 /**
  * Installs the system programs that the task needs, and the build tools if something is to be built: all that is missing at once.
  * Resolves to undefined, or to the sentence for a person.
@@ -39,7 +51,8 @@ async function installSystem(needs, building) {
     const chromium = needs.includes("chromium") ? findChromium() : { file: "" };
     const firefox = needs.includes("firefox") ? findFirefox() : { file: "" };
     const missing = building ? missingBuildTools() : [];
-    if (needs.includes("softhsm") && findSoftHsm() === undefined) missing.push("softhsm");
+    for (const [need, find] of Object.entries(TOOLS))
+      if (needs.includes(need) && !missing.includes(need) && find() === undefined) missing.push(need);
     if (chromium === undefined) missing.push("chromium");
     if (firefox === undefined) missing.push("firefox");
     return { broken: chromium?.broken ?? firefox?.broken, missing };

@@ -8,10 +8,13 @@ import {
   aptArguments,
   findChromium,
   findFirefox,
+  findGcc,
+  findP11Kit,
   findProgram,
   findSoftHsm,
   installSentence,
   missingBuildTools,
+  SYSTEM_PACKAGES,
 } from "./machine.mjs";
 import { chooseNode, environment, findHeaders, isInstalled, isLockOf, pinnedFolder } from "./packages.mjs";
 import { TASKS, taskNamed } from "./tasks.mjs";
@@ -119,6 +122,16 @@ describe("system programs", () => {
   test("one command installs all that is missing, each package once", () => {
     expect(aptArguments(["compiler", "make", "python3"]).slice(3)).toEqual(["build-essential", "python3"]);
     expect(installSentence(["softhsm", "chromium"])).toContain("install -y --no-install-recommends softhsm2 chromium");
+    expect(aptArguments(["p11-kit", "gcc", "python3"]).slice(3).join(" ")).toBe(
+      "p11-kit p11-kit-modules gcc libc6-dev python3",
+    );
+  });
+
+  test("whatever a task needs, it is known how to install it", () => {
+    for (const { needs } of Object.values(TASKS)) {
+      for (const need of needs) expect([need, SYSTEM_PACKAGES[need]]).toEqual([need, expect.any(Array)]);
+    }
+    expect(TASKS.test.needs).toEqual(expect.arrayContaining(["softhsm", "p11-kit", "gcc", "python3"]));
   });
 
   test("a program is found only where it may be executed", () => {
@@ -144,6 +157,20 @@ describe("system programs", () => {
     expect(findSoftHsm(folder, [module])).toBeUndefined();
     writeFileSync(module, "");
     expect(findSoftHsm(folder, [module])).toBe(module);
+  });
+
+  test.each([
+    ["p11-kit is its program and its client", findP11Kit, "p11-kit", "p11-kit-client.so"],
+    ["gcc is of no use without headers", findGcc, "gcc", "stdio.h"],
+  ])("%s", (_, find, program, needed) => {
+    const file = join(folder, needed);
+    expect(find(folder, [file])).toBeUndefined();
+    plant(program);
+    expect(find(folder, [file])).toBeUndefined();
+    writeFileSync(file, "");
+    expect(find(folder, [file])).toBe(program === "gcc" ? join(folder, "gcc") : file);
+    rmSync(join(folder, program));
+    expect(find(folder, [file])).toBeUndefined();
   });
 
   test("a Chromium must run, not only be there", () => {

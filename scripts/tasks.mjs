@@ -3,7 +3,7 @@
  *
  * @typedef {{ program: string, args: string[] }} Command  `program` is "node" or a file of node_modules/.bin
  * @typedef {{ name: string, commands: Command[] }} Stage  all commands of a stage run; one that fails ends the task after it
- * @typedef {{ needs: ("softhsm" | "chromium" | "firefox")[], stages: (args: string[]) => Stage[] }} Task
+ * @typedef {{ needs: ("softhsm" | "p11-kit" | "gcc" | "python3" | "chromium" | "firefox")[], stages: (args: string[]) => Stage[] }} Task
  */
 
 /** The extension for Chromium and the one for Firefox. */
@@ -37,7 +37,7 @@ const test = (args) => [
 /** @type {Readonly<Record<string, Task>>} */
 export const TASKS = {
   demo: { needs: ["softhsm", "chromium"], stages: (args) => [build(), program("test/demo.ts", args)] },
-  test: { needs: ["softhsm", "chromium", "firefox"], stages: test },
+  test: { needs: ["softhsm", "p11-kit", "gcc", "python3", "chromium", "firefox"], stages: test },
   check: { needs: [], stages: () => [check()] },
   build: { needs: [], stages: (args) => [build(args)] },
   format: {
@@ -49,6 +49,11 @@ export const TASKS = {
     needs: ["softhsm", "chromium"],
     stages: (args) => [build(["--logLevel", "warn"]), program("test/redteam/run.ts", args)],
   },
+  crash: {
+    needs: ["softhsm", "p11-kit", "gcc", "chromium"],
+    stages: (args) => [build(["--logLevel", "warn"]), program("test/crash/run.ts", args)],
+  },
+  soak: { needs: ["softhsm"], stages: (args) => [program("test/soak/run.ts", args)] },
   pictures: { needs: ["softhsm", "chromium"], stages: (args) => [build(), program("test/pictures.ts", args)] },
   bench: {
     needs: ["softhsm", "chromium"],

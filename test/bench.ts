@@ -1,134 +1,32 @@
 /**
- * How long it takes from opening the approval page to the prompt on the device, without what the device itself takes to answer, and how
- * big the extension is. Prints; asserts nothing. `npm run bench [-- --json]`, after `npm run build`. Everything but the devices is real;
- * the driver's own messages, which stand for the USB cable, are counted in.
+ * `npm run bench [-- --json] [NAME ...]`: what the parts cost, as ratios of one run on one machine. Prints; no test asserts a time.
+ * Each part is a file of test/bench/ with `measure`; without a name all are measured, one after the other.
  */
-import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { performance } from "node:perf_hooks";
-import { pressWhenReady } from "./bench-page.ts";
-import { Holder, makeStage, type SimulatedApprovalDevice } from "./harness/approval-device.ts";
-import { openLedger } from "./harness/approval-ledger.ts";
-import { openTrezorDevice } from "./harness/approval-trezor.ts";
-import { changePolicy } from "./harness/company.ts";
-import { ROOT } from "./harness/program.ts";
-import { send } from "./harness/requests.ts";
+import { measure as measureBridge } from "./bench/bridge.ts";
+import { measure as measurePage } from "./bench/page.ts";
+import { measure as measurePath } from "./bench/path.ts";
+import { measure as measureSigning } from "./bench/signing.ts";
 
-const RUNS = 15;
-/** Milliseconds. */
-const AIM = 300;
-const EXTENSION = join(ROOT, "dist/extension-chromium");
+type Measure = () => Promise<{ lines: string[]; figures: Record<string, number> }>;
+const PARTS: Readonly<Record<string, Measure>> = {
+  signing: measureSigning,
+  path: measurePath,
+  bridge: measureBridge,
+  page: measurePage,
+};
 
-interface Run {
-  /** From the beginning of the navigation, each in milliseconds: the button can be pressed; the device asks; spent in the device. */
-  readonly pressed: number;
-  readonly prompted: number;
-  readonly device: number;
+const asked = process.argv.slice(2).filter((argument) => argument !== "--json");
+const isJson = process.argv.includes("--json");
+const unknown = asked.filter((name) => !Object.hasOwn(PARTS, name));
+if (unknown.length > 0) {
+  process.stderr.write(`There is no bench ${unknown.join(", ")}; there are ${Object.keys(PARTS).join(", ")}.\n`);
+  process.exit(2);
 }
-
-interface Timing {
-  readonly device: string;
-  readonly runs: number;
-  readonly pressed: number;
-  readonly prompted: number;
-  readonly ownAnswers: number;
-  /** `prompted` without the device's own answers: median, and the slowest of all runs. */
-  readonly ours: number;
-  readonly slowest: number;
+const figures: Record<string, number> = {};
+for (const [name, measure] of Object.entries(PARTS)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  const measured = await measure();
+  Object.assign(figures, measured.figures);
+  if (!isJson) process.stdout.write(`${measured.lines.join("\n")}\n`);
 }
-
-const timings = [
-  await timingOf("Ledger Nano S Plus 1.22.0", openLedger("nanosp", "1.22.0")),
-  await timingOf("Trezor One", await openTrezorDevice("T1B1")),
-];
-const size = sizeOf(EXTENSION);
-if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ aim: AIM, timings, size }, null, 2)}\n`);
-else print();
-
-async function timingOf(label: string, plain: SimulatedApprovalDevice): Promise<Timing> {
-  const { device, spent } = timed(plain);
-  const stage = await makeStage();
-  const holder = await Holder.open(stage.world, "Alice", device);
-  try {
-    await holder.join();
-    await changePolicy(stage.world, { approvers: ["Alice"], threshold: 1 });
-    const { id } = await send(stage.world);
-    await (await holder.openRequest(id)).close();
-    const runs: Run[] = [];
-    for (let run = 0; run < RUNS; run += 1) runs.push(await measure(holder, id, spent));
-    const ours = runs.map(({ prompted, device }) => prompted - device);
-    return {
-      device: label,
-      runs: runs.length,
-      pressed: median(runs.map(({ pressed }) => pressed)),
-      prompted: median(runs.map(({ prompted }) => prompted)),
-      ownAnswers: median(runs.map(({ device }) => device)),
-      ours: median(ours),
-      slowest: Math.max(...ours),
-    };
-  } finally {
-    await holder.close();
-    await stage.world.dispose();
-  }
-}
-
-/** The device, and how long it has taken to answer so far, in milliseconds. Of a Trezor nothing is subtracted. */
-function timed(plain: SimulatedApprovalDevice): { device: SimulatedApprovalDevice; spent: () => number } {
-  let spent = 0;
-  const exchange = async (apdu: Uint8Array): Promise<Uint8Array> => {
-    const began = performance.now();
-    const answer = await plain.usb.exchange(apdu);
-    spent += performance.now() - began;
-    return answer;
-  };
-  return { device: { ...plain, usb: { ...plain.usb, exchange } }, spent: () => spent };
-}
-
-/** One run; the device's owner declines, so that the request stays for the next one. */
-async function measure(holder: Holder, id: string, spent: () => number): Promise<Run> {
-  const { approver, device } = holder;
-  const page = await approver.context.newPage();
-  await page.addInitScript(pressWhenReady, `Confirm on ${device.vendor}`);
-  const before = spent();
-  const began = performance.now();
-  const opening = page.goto(holder.addressOf(id));
-  await device.prompted();
-  const prompted = performance.now() - began;
-  // What the device takes over the prompt itself is not answered yet, and so is not in `spent`.
-  const own = spent() - before;
-  await opening;
-  const pressed = await page.evaluate(() => performance.getEntriesByName("pressed")[0]?.startTime ?? Number.NaN);
-  await device.decline();
-  await page.getByRole("alert").getByText("declined", { exact: true }).waitFor();
-  await page.close();
-  return { pressed, prompted, device: own };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-/** Bytes of all files, and of the scripts among them. */
-function sizeOf(folder: string): { total: number; scripts: number } {
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .map((name) => ({ name, stat: statSync(join(folder, name)) }))
-    .filter(({ stat }) => stat.isFile());
-  const sum = (of: typeof files) => of.reduce((all, { stat }) => all + stat.size, 0);
-  return { total: sum(files), scripts: sum(files.filter(({ name }) => name.endsWith(".js"))) };
-}
-
-function print(): void {
-  const ms = (value: number) => `${Math.round(value)} ms`;
-  process.stdout.write(
-    "From opening the approval page to the device's prompt, without the device's own answers (median):\n",
-  );
-  for (const { device, runs, pressed, prompted, ownAnswers, ours, slowest } of timings) {
-    process.stdout.write(
-      `  ${device}: ${ms(ours)}, ${(ours / AIM).toFixed(2)} of the ${AIM} ms aimed at; slowest of ${runs} ${ms(slowest)} ` +
-        `(the button after ${ms(pressed)}, the prompt after ${ms(prompted)}, the device's answers ${ownAnswers.toFixed(1)} ms)\n`,
-    );
-  }
-  const kilobytes = (bytes: number) => `${Math.round(bytes / 1000)} kB`;
-  process.stdout.write(`Size of the extension: ${kilobytes(size.total)}, of it scripts ${kilobytes(size.scripts)}\n`);
-}
+if (isJson) process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);

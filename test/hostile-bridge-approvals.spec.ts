@@ -5,9 +5,10 @@
  */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { APPROVAL, RECEIPT } from "../protocol/message.ts";
+import { APPROVAL } from "../protocol/message.ts";
 import { REQUEST } from "../protocol/request.ts";
 import { makeKey } from "./harness/bridge-client.ts";
+import { receiptsIn, VIEW } from "./harness/forged-view.ts";
 import { signedBy, withBit, withClaims, withoutSignature, withSealedBit, withSealedHeader } from "./harness/forgery.ts";
 import { type Frame, newId, type Passing, relayAll } from "./harness/hostile-relay.ts";
 import { claimsOf } from "./harness/message.ts";
@@ -132,12 +133,12 @@ test("an approval that is kept back is not shown as received", async () => {
 test("a receipt that is kept back, or another request's in its place, is none", async () => {
   const { id: first, page: answered } = await approveNew();
   await answered.getByText("Received by the agent").waitFor();
-  const earlier = last("to Alice", RECEIPT, first).frame;
+  const earlier = last("to Alice", VIEW, first).frame;
   const receipt = earlier.t === "deliver" ? earlier.body : "";
   for (const instead of [[], [receipt]]) {
     siege.relay.rule = (passing) => {
       const { frame } = passing;
-      if (frame.t !== "deliver" || !siege.concerns(passing, "to Alice", RECEIPT)) return [frame];
+      if (frame.t !== "deliver" || !siege.concerns(passing, "to Alice", VIEW)) return [frame];
       return instead.map((body) => ({ ...frame, body }));
     };
     const { id, page } = await approveNew();
@@ -226,7 +227,8 @@ test("the device was asked once for each, and no page failed", () => {
 
 /** The last message of a type about a request that came by. */
 function last(way: "to Alice" | "from Alice", type: { readonly typ: string }, id: string): Passing {
-  const isAbout = ({ jws }: Passing) => jws !== undefined && claimsOf(jws)["request"] === id;
+  const isAbout = ({ jws = "" }: Passing) =>
+    type === VIEW ? receiptsIn(jws).some(({ request }) => request === id) : claimsOf(jws)["request"] === id;
   const found = siege.relay.seen.filter((one) => siege.concerns(one, way, type) && isAbout(one)).at(-1);
   if (found === undefined) throw new Error(`no ${type.typ} about ${id} came by`);
   return found;

@@ -8,15 +8,15 @@ import { get } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { MembersView } from "../hsm-agent/print.ts";
-import { peekEnvelope } from "../protocol/envelope.ts";
 import { parseClientFrame } from "../protocol/frame.ts";
 import { SEAL_SIZES } from "../protocol/seal.ts";
 import { openDevices } from "./devices/device.ts";
 import { Approver } from "./harness/approver.ts";
 import { changePolicy, found, joinMember } from "./harness/company.ts";
+import { VIEW, viewOf } from "./harness/forged-view.ts";
 import { HostileRelay } from "./harness/hostile-relay.ts";
 import { Member } from "./harness/member.ts";
-import { claimsOf } from "./harness/message.ts";
+import { claimsOf, typOf } from "./harness/message.ts";
 import { CONTACT, USDC, VAULT } from "./harness/policy-plan.ts";
 import { DESTINATION, type RequestView, send, showRequest, waitForRequest } from "./harness/requests.ts";
 import { retry } from "./harness/retry.ts";
@@ -116,7 +116,7 @@ test("bodies have one of the few sizes; an approval cannot be told from a reject
   for (const { frame, jws } of relay.seen) {
     if (frame.t !== "send") continue;
     expect(SEAL_SIZES).toContain(lengthOf(frame.body));
-    const { typ } = jws === undefined ? { typ: "unread" } : peekEnvelope(jws);
+    const typ = jws === undefined ? "unread" : typOf(jws);
     sizes.set(typ, (sizes.get(typ) ?? new Set()).add(frame.body.length));
   }
   expect(sizes.has("unread")).toBe(false);
@@ -154,6 +154,12 @@ async function collect(): Promise<void> {
   add("digest", policy.digest);
   for (const { jws } of relay.seen) {
     if (jws === undefined) continue;
+    if (typOf(jws) === VIEW.typ) {
+      const { checkpoint, entries } = viewOf(jws);
+      const [, , root] = checkpoint.split("\n");
+      add("log", jws.slice(0, 200), jws.slice(40, 120), root, ...entries.map(({ text }) => text));
+      continue;
+    }
     const [, payload = "", signature] = jws.split(".");
     const claims = claimsOf(jws);
     add("message", jws, payload.slice(40, 120), signature);

@@ -3,7 +3,17 @@
  * decides nothing: what is verified is in check.ts, what is stored in actions.ts. The order of things is the reader's minute.
  */
 import { useEffect, useState } from "preact/hooks";
-import { loadCharter, loadDevices, loadFreezes, loadLink, loadPairing, loadRequests, loadTrust } from "../actions.ts";
+import {
+  loadAlarms,
+  loadCharter,
+  loadDevices,
+  loadFreezes,
+  loadLink,
+  loadLog,
+  loadPairing,
+  loadRequests,
+  loadTrust,
+} from "../actions.ts";
 import { type Checked, checkRequest, readRequest } from "../check.ts";
 import type { Problem, StoredRequest } from "../store.ts";
 import { isOpen } from "../waiting.ts";
@@ -18,15 +28,17 @@ import { isAlarming } from "./standing.ts";
 const requestId = new URLSearchParams(location.search).get("request") ?? "";
 
 async function loadAll() {
-  const [pairing, devices, requests, link, charter, freezes] = await Promise.all([
+  const [pairing, devices, requests, link, charter, freezes, alarms, log] = await Promise.all([
     loadPairing(),
     loadDevices(),
     loadRequests(),
     loadLink(),
     loadCharter(),
     loadFreezes(),
+    loadAlarms(),
+    loadLog(),
   ]);
-  return { pairing, devices, requests, link, charter, freezes };
+  return { pairing, devices, requests, link, charter, freezes, alarms, log };
 }
 
 type Stored = Awaited<ReturnType<typeof loadAll>>;
@@ -54,7 +66,7 @@ const OVER: Check = { checked: null, problem: null };
 /** Checks the stored request in this page, too: what is shown was verified here and now. Undefined while it runs. */
 function useCheck(
   stored: StoredRequest | undefined,
-  { pairing, charter, freezes }: Partial<Stored>,
+  { pairing, charter, freezes, alarms }: Partial<Stored>,
 ): Check | undefined {
   const [found, setFound] = useState<Check | undefined>(undefined);
   // What was decided under documents that are not in force any more cannot be checked again: the receipt says how it ended.
@@ -77,7 +89,7 @@ function useCheck(
     return () => {
       current = false;
     };
-  }, [stored?.jws, open, pairing?.kid, pairing?.name, charter?.head, freezes?.n]);
+  }, [stored?.jws, open, pairing?.kid, pairing?.name, charter?.head, freezes?.n, alarms?.length]);
   return found;
 }
 
@@ -90,7 +102,7 @@ function Approval() {
 }
 
 function Page(props: Stored & { stored: StoredRequest | undefined; found: Check | undefined }) {
-  const { pairing, devices, requests, link, charter, freezes, stored, found } = props;
+  const { pairing, devices, requests, link, charter, freezes, log, stored, found } = props;
   if (pairing === null || pairing.name === null) {
     return (
       <Frame>
@@ -130,6 +142,7 @@ function Page(props: Stored & { stored: StoredRequest | undefined; found: Check 
           devices={devices}
           freezes={freezes?.freezes ?? []}
           charter={charter}
+          known={log?.head ?? null}
           hsm={pairing.hsm}
           me={pairing.name}
           roles={pairing.roles}

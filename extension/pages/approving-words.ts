@@ -53,7 +53,7 @@ export function endSentence(state: RequestState, { payload, receipt }: StoredReq
     case "expired":
       return `It expired on ${momentOf(payload.exp).local} before enough people approved. ${nothing}; ${again}.`;
     case "void":
-      return `The policy or the people changed after it was proposed, so it no longer counts. ${nothing}; ${again}.`;
+      return `The policy or the people changed after it was proposed, or the agent went back to an older record, so it no longer counts. ${nothing}; ${again}.`;
     case "failed":
       return isTransfer(payload)
         ? "The HSM could not sign it. Nothing was released; call your operator."
@@ -67,6 +67,8 @@ function enactedSentence({ verb }: RequestPayload): string {
       return "Enough people answered: a quorum can be reached today. Nothing was moved.";
     case "UNFREEZE":
       return "The freeze is lifted.";
+    case "RESTORE":
+      return "The agent goes on from the record that was approved.";
     case "FOUND":
       return "It is in force: everything works from now on.";
     case "SEND":

@@ -2,7 +2,7 @@
  * What could be wrong with a transfer, worst first, from the request itself and from what this browser saw before.
  * Advice for the reader: nothing here permits or refuses. Pure. It knows no prices and asks nobody.
  */
-import type { Receipt } from "../../protocol/message.ts";
+import type { Receipt } from "../../protocol/log-entry.ts";
 import type { TransferRequest } from "../../protocol/request.ts";
 import { momentOf } from "./clock.ts";
 import { compareDecimals, scaled } from "./decimal.ts";

@@ -1,9 +1,12 @@
-/** What every page stands in: its name, the link to the bridge in words, the content; and how a page is put on the screen. */
+/** What every page stands in: its name, the link to the bridge in words, the alarm, the content; and how a page is put on the screen. */
 import type { ComponentChildren, JSX } from "preact";
 import { render } from "preact";
+import { loadAlarms, loadCharter } from "../actions.ts";
 import type { LinkStatus } from "../store.ts";
 import { linkSentence } from "./arrange.ts";
 import { Icon } from "./icon.tsx";
+import { useLive } from "./live.ts";
+import { LogAlarm } from "./log-alarm.tsx";
 import { ProblemBox } from "./problem.tsx";
 
 interface FrameProps {
@@ -24,10 +27,22 @@ export function Frame({ link, wide = false, children }: FrameProps) {
           </span>
         )}
       </header>
+      <StandingAlarm />
       {link?.status.problem && <ProblemBox problem={link.status.problem} tone="warning" />}
       {children}
     </div>
   );
+}
+
+async function loadAlarm() {
+  const [alarms, charter] = await Promise.all([loadAlarms(), loadCharter()]);
+  return { alarms, contact: charter?.policy.contact ?? null };
+}
+
+/** On every page, whatever it shows: where the records cannot be read the page itself says so. */
+function StandingAlarm() {
+  const live = useLive(loadAlarm);
+  return live.is === "ready" ? <LogAlarm {...live.value} /> : null;
 }
 
 /** Renders `page` into the document's only element. */

@@ -67,6 +67,9 @@ function HelpPage() {
           {busy ? "Looking…" : ""}
         </p>
         <HelpTopics />
+        <p>
+          Were you given a proof of a request? <a href="./proof.html">Verify it</a>; it needs no device.
+        </p>
       </main>
     </Frame>
   );

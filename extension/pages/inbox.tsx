@@ -9,6 +9,7 @@ import {
   loadDevices,
   loadFreezes,
   loadLink,
+  loadLog,
   loadNotices,
   loadPairing,
   loadRequests,
@@ -21,10 +22,11 @@ import { FreezeControl, FrozenBanner, NotReceived } from "./freeze.tsx";
 import { RequestList } from "./inbox-list.tsx";
 import { useLive, useNow } from "./live.ts";
 import { Loaded } from "./loaded.tsx";
+import { lateSentence, recordLine } from "./log-words.ts";
 import { CodeLine } from "./problem.tsx";
 
 async function loadAll() {
-  const [pairing, devices, requests, notices, link, charter, freezes, stops] = await Promise.all([
+  const [pairing, devices, requests, notices, link, charter, freezes, stops, log] = await Promise.all([
     loadPairing(),
     loadDevices(),
     loadRequests(),
@@ -33,8 +35,9 @@ async function loadAll() {
     loadCharter(),
     loadFreezes(),
     loadStops(),
+    loadLog(),
   ]);
-  return { pairing, devices, requests, notices, link, charter, freezes: freezes?.freezes ?? [], stops };
+  return { pairing, devices, requests, notices, link, charter, freezes: freezes?.freezes ?? [], stops, log };
 }
 
 type Stored = Awaited<ReturnType<typeof loadAll>>;
@@ -75,9 +78,10 @@ interface InboxProps extends Stored {
   readonly isMember: boolean;
 }
 
-function Inbox({ devices, requests, notices, charter, freezes, stops, me, roles, isMember }: InboxProps) {
+function Inbox({ devices, requests, notices, charter, freezes, stops, log, me, roles, isMember }: InboxProps) {
   const now = useNow();
   const { waiting, underWay, ended } = arrange(requests, me, now);
+  const late = log === null ? "" : lateSentence(log, now, charter?.policy.contact ?? null);
   const decides = roles.includes("approver") || roles.includes("admin");
   const lists = [
     { title: "", entries: waiting },
@@ -115,6 +119,11 @@ function Inbox({ devices, requests, notices, charter, freezes, stops, me, roles,
         </p>
       )}
       {isMember && !decides && <p class="muted">You see everything and decide nothing: {roles.join(", ")}.</p>}
+      {late !== "" && (
+        <p class="box warning" role="status">
+          {late}
+        </p>
+      )}
       {notices.length > 0 && <Notices notices={notices} />}
       {lists.map(({ title, entries }) => (
         <RequestList key={title} title={title} entries={entries} inForce={charter} now={now} />
@@ -129,6 +138,7 @@ function Inbox({ devices, requests, notices, charter, freezes, stops, me, roles,
           now={now}
         />
       )}
+      {log !== null && <p class="muted">{recordLine(log, now)}</p>}
       <Footer me={me} />
     </main>
   );

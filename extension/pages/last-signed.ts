@@ -2,7 +2,7 @@
  * When each device last signed anything, as far as this browser knows: from the receipts of the requests that it holds, which the HSM
  * signed; and how a drill went for each person. Pure; seconds since 1970.
  */
-import type { Receipt } from "../../protocol/message.ts";
+import type { Receipt } from "../../protocol/log-entry.ts";
 import { isTransfer, type MotionRequest, type RequestPayload } from "../../protocol/request.ts";
 
 /** A request and its newest verified receipt. */

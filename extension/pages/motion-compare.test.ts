@@ -1,11 +1,19 @@
 import { expect, test } from "vitest";
-import { type Motion, motionParts } from "../../protocol/governance.ts";
+import { type Motion } from "../../protocol/governance.ts";
+import { motionParts } from "../../protocol/motion-statement.ts";
 import { comparedOf, comparedRanges } from "./motion-compare.ts";
 import { sampleKey, samplePeople, samplePolicy, USDC } from "./sample-policy.ts";
 
 const { n: _n, ...policy } = samplePolicy();
 const device = { address: USDC, vendor: "Ledger" as const, model: "flex" };
 const key = sampleKey("k");
+const nonces = [{ vault: "Treasury-1", network: "eip155:1", nonce: 9 }];
+const restore = (seen: { size: number; root: string } | null) => ({
+  log: { size: 40, root: "a".repeat(64) },
+  seen,
+  nonces,
+});
+const RESTORED = ["RESTORE", "Document digest *", "40"];
 
 const ROWS: [Motion, string[]][] = [
   [{ verb: "FOUND", change: { people: samplePeople(), policy } }, ["FOUND", "Document digest *", "alice bob"]],
@@ -26,6 +34,8 @@ const ROWS: [Motion, string[]][] = [
   [{ verb: "POLICY", change: { policy } }, ["POLICY", "18", "Document digest *"]],
   [{ verb: "ROTATE", change: { to: key } }, ["ROTATE", "New identity *"]],
   [{ verb: "UNFREEZE", change: { vault: null } }, ["UNFREEZE", "ALL"]],
+  [{ verb: "RESTORE", change: restore({ size: 60, root: "b".repeat(64) }) }, [...RESTORED, "seen up to 60"]],
+  [{ verb: "RESTORE", change: restore(null) }, [...RESTORED, "no gap known"]],
   [{ verb: "DRILL", change: { vault: "Treasury-1" } }, ["DRILL", "Treasury-1"]],
 ];
 

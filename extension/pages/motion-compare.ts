@@ -2,7 +2,8 @@
  * What a person compares with the device's screen while it asks for a governance request: the first pieces of its statement, each with
  * a name, and where they stand in the text. From the same pieces as the statement itself. Pure.
  */
-import { type Motion, motionParts } from "../../protocol/governance.ts";
+import { type Motion } from "../../protocol/governance.ts";
+import { motionParts } from "../../protocol/motion-statement.ts";
 import type { MarkedRange } from "./marking.ts";
 
 export interface Compared {
@@ -19,7 +20,7 @@ interface Piece extends Compared {
 }
 
 /** Words that stand before a value and are no part of it. */
-const BEFORE = /^(; (browser|key file) |; | (BY|DEVICE|AS|ROLE|BROWSER|KEY|HSM TO) | )/;
+const BEFORE = /^(; (browser|key file) |; | (BY|DEVICE|AS|ROLE|BROWSER|KEY|HSM TO|LOG OF) | )/;
 
 /** What says what the request does; the tail of the statement is the same for every request. */
 export function comparedOf(motion: Motion, policyNow: number): Compared[] {

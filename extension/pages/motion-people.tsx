@@ -1,5 +1,6 @@
 /** What FOUND, ENROLL and REMOVE change: people, roles, keys and whole addresses, for the person who decides. */
-import { type Documents, keyName, type Motion } from "../../protocol/governance.ts";
+import { type Documents, type Motion } from "../../protocol/governance.ts";
+import { keyName } from "../../protocol/motion-statement.ts";
 import { fingerprint, thumbprint } from "../../protocol/primitive.ts";
 import { Fact, QrToggle } from "./fact.tsx";
 import { Fours } from "./fours.tsx";

@@ -1,4 +1,5 @@
 /** A governance request as its reader sees it: the heading, a recovery's warning, what it changes; and everything that it says. */
+import type { TreeHead } from "../../protocol/checkpoint.ts";
 import type { Documents } from "../../protocol/governance.ts";
 import { type MotionRequest, motionOf } from "../../protocol/request.ts";
 import { CommonFacts, Fact, StatementText, When } from "./fact.tsx";
@@ -7,6 +8,7 @@ import { Icon } from "./icon.tsx";
 import { Drill, Rotate, Unfreeze } from "./motion-machine.tsx";
 import { Enrol, Found, Remove } from "./motion-people.tsx";
 import { PolicyChange } from "./motion-policy.tsx";
+import { Restore } from "./motion-restore.tsx";
 import { documentsOf, headingOf, recoverySentence } from "./motion-words.ts";
 
 export interface MotionProps {
@@ -20,6 +22,8 @@ export interface MotionProps {
   /** Thumbprint of the pinned HSM identity. */
   readonly hsm: string;
   readonly freezes: readonly Freeze[];
+  /** What this browser has seen of the agent's log; null where it has seen nothing. */
+  readonly known: TreeHead | null;
 }
 
 export function MotionLead(props: MotionProps) {
@@ -47,7 +51,7 @@ function Recovery({ payload, contact }: { payload: MotionRequest; contact: strin
   );
 }
 
-function MotionBody({ payload, inForce, byNextIdentity, hsm, freezes }: MotionProps) {
+function MotionBody({ payload, inForce, byNextIdentity, hsm, freezes, known }: MotionProps) {
   const motion = motionOf(payload);
   switch (motion.verb) {
     case "FOUND":
@@ -69,6 +73,8 @@ function MotionBody({ payload, inForce, byNextIdentity, hsm, freezes }: MotionPr
       return <Rotate change={motion.change} now={byNextIdentity ? hsm : payload.iss} byNextIdentity={byNextIdentity} />;
     case "UNFREEZE":
       return <Unfreeze change={motion.change} freezes={freezes} />;
+    case "RESTORE":
+      return <Restore change={motion.change} policy={inForce?.policy ?? null} known={known} />;
     case "DRILL":
       return <Drill change={motion.change} />;
   }

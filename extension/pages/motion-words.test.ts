@@ -43,6 +43,10 @@ const TITLES: [Motion, string][] = [
   [{ verb: "ROTATE", change: { to: key } }, "New HSM identity"],
   [{ verb: "UNFREEZE", change: { vault: null } }, "Lift the freeze of everything"],
   [{ verb: "UNFREEZE", change: { vault: "Treasury-1" } }, "Lift the freeze of Treasury-1"],
+  [
+    { verb: "RESTORE", change: { log: { size: 40, root: "a".repeat(64) }, seen: null, nonces: [] } },
+    "Go on from an older record",
+  ],
   [{ verb: "DRILL", change: { vault: "Treasury-1" } }, "Drill for Treasury-1"],
 ];
 

@@ -37,6 +37,8 @@ export function titleOf(payload: RequestPayload, inForce: Documents | null): str
       return "New HSM identity";
     case "UNFREEZE":
       return `Lift the freeze of ${motion.change.vault ?? "everything"}`;
+    case "RESTORE":
+      return "Go on from an older record";
     case "DRILL":
       return `Drill for ${motion.change.vault}`;
   }
@@ -103,6 +105,8 @@ export function headingOf(payload: MotionRequest, inForce: Documents | null): st
       return `Put policy ${payload.policy.n + 1} in force`;
     case "ROTATE":
       return "Trust a new HSM identity";
+    case "RESTORE":
+      return `Go on from an older record of the agent: ${payload.change.log.size} entries`;
     case "DRILL":
       return `Drill: sign something harmless for ${payload.change.vault}`;
     case "ENROLL":

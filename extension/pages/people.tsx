@@ -3,10 +3,11 @@
  * what this browser has seen in the agent's receipts. It changes nothing. Design, section 5.
  */
 import type { Charter } from "../../protocol/charter.ts";
-import { keyName, referencesOf } from "../../protocol/governance.ts";
+import { referencesOf } from "../../protocol/governance.ts";
+import { keyName } from "../../protocol/motion-statement.ts";
 import type { Member } from "../../protocol/people.ts";
 import { fingerprint, thumbprint } from "../../protocol/primitive.ts";
-import { loadCharter, loadDevices, loadLink, loadPairing, loadRequests } from "../actions.ts";
+import { loadCharter, loadDevices, loadLink, loadLog, loadPairing, loadRequests, loadWitnesses } from "../actions.ts";
 import type { StoredDevice, StoredRequest } from "../store.ts";
 import { deviceSentence } from "./arrange.ts";
 import { deviceName } from "./choosing.ts";
@@ -18,17 +19,20 @@ import { lastSigned } from "./last-signed.ts";
 import { useLive } from "./live.ts";
 import { Loaded } from "./loaded.tsx";
 import { PolicyWhole } from "./policy-whole.tsx";
+import { Witnesses } from "./witnesses.tsx";
 import { listWords, statedDevice } from "./wording.ts";
 
 async function loadAll() {
-  const [pairing, devices, requests, link, charter] = await Promise.all([
+  const [pairing, devices, requests, link, charter, log, witnesses] = await Promise.all([
     loadPairing(),
     loadDevices(),
     loadRequests(),
     loadLink(),
     loadCharter(),
+    loadLog(),
+    loadWitnesses(),
   ]);
-  return { pairing, devices, requests, link, charter };
+  return { pairing, devices, requests, link, charter, log, witnesses };
 }
 
 type Stored = Awaited<ReturnType<typeof loadAll>>;
@@ -37,7 +41,7 @@ function PeoplePage() {
   return <Loaded live={useLive(loadAll)}>{(stored) => <Page {...stored} />}</Loaded>;
 }
 
-function Page({ pairing, devices, requests, link, charter }: Stored) {
+function Page({ pairing, devices, requests, link, charter, log, witnesses }: Stored) {
   if (pairing?.state !== "paired" || pairing.name === null) {
     return (
       <Frame>
@@ -65,6 +69,10 @@ function Page({ pairing, devices, requests, link, charter }: Stored) {
         ) : (
           <InForce charter={charter} requests={requests} me={pairing.name} />
         )}
+        {charter !== null && <Witnesses log={log} witnesses={witnesses} />}
+        <p>
+          <a href="./proof.html">Verify a proof that you were given</a>
+        </p>
       </main>
     </Frame>
   );

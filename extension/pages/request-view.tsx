@@ -2,6 +2,7 @@
 import { hexToBytes } from "@noble/hashes/utils.js";
 import { useEffect } from "preact/hooks";
 import type { Charter } from "../../protocol/charter.ts";
+import type { TreeHead } from "../../protocol/checkpoint.ts";
 import { addressOfPublicKey } from "../../protocol/device-signature.ts";
 import { isTransfer, type TransferRequest } from "../../protocol/request.ts";
 import type { Checked } from "../check.ts";
@@ -35,6 +36,8 @@ interface Props {
   readonly freezes: readonly Freeze[];
   /** What is in force; null before the founding. */
   readonly charter: Charter | null;
+  /** What this browser has seen of the agent's log; null where it has seen nothing. */
+  readonly known: TreeHead | null;
   /** Thumbprint of the pinned HSM identity. */
   readonly hsm: string;
   readonly me: string;

@@ -93,11 +93,8 @@ export function sampleRequest(changes: Changes = {}): StoredRequest {
         ? null
         : {
             v: 1,
-            iss: KEY,
-            aud: [KEY],
-            jti: "A".repeat(22),
-            iat: NOW - 60,
-            exp: NOW + 60,
+            kind: "state",
+            at: NOW - 60,
             request: payload.request,
             digest,
             n: 2,

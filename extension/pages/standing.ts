@@ -56,6 +56,8 @@ const NOT_FOR_ME: ReadonlySet<string> = new Set<ErrorCode>([
   // The record of acts that this browser has may be behind: nothing is asked of a device meanwhile.
   "ERR_CHARTER",
   "ERR_FROZEN",
+  // The agent's log is what is wrong, and every page says so.
+  "ERR_LOG",
   // It is over, whether or not its receipt is here.
   "ERR_REQUEST_STATE",
 ]);

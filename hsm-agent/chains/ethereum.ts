@@ -8,6 +8,7 @@ import { hexToBytes } from "@noble/hashes/utils.js";
 import { addr, Transaction } from "micro-eth-signer";
 import { Fault } from "../../protocol/error.ts";
 import type { Network, Token } from "../../protocol/network.ts";
+import { recover } from "../secp256k1.ts";
 import type { Chain, Signature, Transfer } from "./chain.ts";
 import { formatUnits, parseUnits } from "./decimal.ts";
 
@@ -94,10 +95,25 @@ function describe(bytes: string, network: Network, token: Token | null): ReturnT
 function finish(bytes: string, signature: Signature, publicKey: Uint8Array): { raw: string; hash: string } {
   const { raw } = parse(bytes);
   const signed = new Transaction("eip1559", { ...raw, ...signature }, { allowSignatureFields: true });
-  if (signed.recoverSender().address !== addr.fromPublicKey(publicKey)) {
+  const text = signed.toHex({ includeSignature: true });
+  // Read back from the text that is released: the same unsigned bytes, with a signature that recovers to the vault's key.
+  const read = Transaction.fromHex(text);
+  const { r = 0n, s = 0n, yParity = 2 } = isEip1559(read) ? read.raw : {};
+  const isVaults =
+    read.toHex({ includeSignature: false }) === `0x${bytes}` &&
+    equalBytes(recover(compact(r, s), yParity, ethereum.digest(bytes)) ?? new Uint8Array(), publicKey);
+  if (!isVaults)
     throw new Fault("ERR_HSM_SIGNATURE", "The HSM's signature is not by the vault's key; nothing was released.");
-  }
-  return { raw: signed.toHex({ includeSignature: true }), hash: `0x${signed.hash.replace(/^0x/, "")}` };
+  return { raw: text, hash: `0x${signed.hash.replace(/^0x/, "")}` };
+}
+
+function compact(r: bigint, s: bigint): Uint8Array {
+  const hex = (value: bigint) => value.toString(16).padStart(64, "0");
+  return hexToBytes(hex(r) + hex(s));
+}
+
+function equalBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }
 
 type Eip1559 = InstanceType<typeof Transaction<"eip1559">>;

@@ -5,11 +5,12 @@
  * arguments or the environment, which other processes can read. Decides nothing and logs nothing.
  */
 
-import * as v from "valibot";
 import { Fault } from "../../protocol/error.ts";
-import { type Module, openModule } from "./pkcs11.ts";
+import { Disk } from "./disk.ts";
+import { type Module, openModule, type TokenInfo } from "./pkcs11.ts";
 import { Pool } from "./pool.ts";
-import { type Answer, type Command, ENVELOPE, type Reply } from "./wire.ts";
+import { letThreadsGiveWay } from "./threads.ts";
+import { type Answer, type Command, parseCommands, type Reply } from "./wire.ts";
 
 // Ctrl-C and a service manager's stop reach the whole process group: the parent decides when the HSM is let go.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
@@ -19,12 +20,21 @@ process.on("disconnect", die);
 
 let module: Module | undefined;
 let pool: Pool | undefined;
+let threads = Number.POSITIVE_INFINITY;
+
+const HOLD = 1;
+const answers: Reply[] = [];
+let held: NodeJS.Timeout | undefined;
+let due: NodeJS.Immediate | undefined;
 
 process.on("message", (message) => {
   // The schema's own words could quote the PIN, so a message that does not fit gets none.
-  const parsed = v.safeParse(ENVELOPE, message);
-  if (!parsed.success) return die();
-  const { id, command } = parsed.output;
+  const commands = parseCommands(message);
+  if (commands === undefined) return die();
+  for (const { id, command } of commands) answer(id, command);
+});
+
+function answer(id: number, command: Command): void {
   run(command).then(
     (value) => reply({ id, ok: true, value }, command.call === "close"),
     (error: unknown) => {
@@ -33,16 +43,21 @@ process.on("message", (message) => {
       reply({ id, ok: false, code: fault.code, message: fault.message }, false);
     },
   );
-});
+}
 
 async function run(command: Command): Promise<Answer<Command["call"]>> {
   switch (command.call) {
     case "open": {
       if (module !== undefined) throw new Fault("ERR_INTERNAL", "The HSM process was opened twice.");
       module = openModule(command.module);
-      const { slot: _, ...info } = openPool(module, command);
-      return info;
+      return openPool(module, command);
     }
+    case "reopen":
+      opened().reopen();
+      return null;
+    case "ping":
+      opened().ping();
+      return null;
     case "generate":
       return opened().generate({ curve: command.curve, label: command.label, backup: command.backup });
     case "find":
@@ -64,10 +79,15 @@ async function run(command: Command): Promise<Answer<Command["call"]>> {
   }
 }
 
-function openPool(from: Module, command: Extract<Command, { call: "open" }>) {
-  const token = from.findToken(command.token);
-  pool = new Pool(from, token, command.pin, command.sessions);
-  return token;
+async function openPool(from: Module, command: Extract<Command, { call: "open" }>): Promise<TokenInfo> {
+  const { slot, ...info } = from.findToken(command.token);
+  const disk = command.files === undefined ? undefined : new Disk(command.files);
+  // What an earlier process made and could not sync is made durable before it is offered.
+  await disk?.sync();
+  threads = command.threads;
+  if (disk !== undefined) letThreadsGiveWay();
+  pool = new Pool(from, { slot, ...info }, command.pin, command.sessions, disk);
+  return info;
 }
 
 function opened(): Pool {
@@ -75,8 +95,22 @@ function opened(): Pool {
   return pool;
 }
 
+/**
+ * Answers of one turn go in one message. While twice as many operations are under way as there are threads, the module has work without
+ * the parent, and a message costs both as much as a twentieth of a signature: then answers wait for each other, `HOLD` ms at most.
+ */
 function reply(message: Reply, isLast: boolean): void {
-  process.send?.(message, undefined, {}, (error) => {
+  answers.push(message);
+  if (isLast) return flush(true);
+  if ((pool?.busy ?? 0) > 2 * threads) held ??= setTimeout(flush, HOLD);
+  else due ??= setImmediate(flush);
+}
+
+function flush(isLast = false): void {
+  clearTimeout(held);
+  clearImmediate(due);
+  held = due = undefined;
+  process.send?.(answers.splice(0) satisfies Reply[], undefined, {}, (error) => {
     if (error !== null || isLast) die();
   });
 }

@@ -1,4 +1,4 @@
-/** Keys and sessions against SoftHSM, in this process: what only the child may do otherwise. */
+/** Keys against SoftHSM, in this process: what only the child may do otherwise. */
 
 import { randomBytes } from "node:crypto";
 import pkcs11js from "pkcs11js";
@@ -87,6 +87,24 @@ test("an id that is not there is missing", async () => {
   await expect(findKey(module, session, "00".repeat(16))).rejects.toMatchObject({ code: "ERR_HSM_KEY_MISSING" });
 });
 
+test("without a login keys are hidden, and that is not taken for missing ones", async () => {
+  const { key } = await generateKey(module, session, randomBytes(16), VAULT);
+  const pool = new Pool(module, token, soft.pin, 2);
+  const raw = new pkcs11js.PKCS11();
+  raw.load(soft.module);
+  raw.C_Logout(session);
+  try {
+    await expect(findKey(module, session, key.id)).rejects.toMatchObject({ code: "ERR_HSM_DOWN" });
+    expect(() => listKeyIds(module, session)).toThrow("login was lost");
+    expect(() => pool.ping()).toThrow("login was lost");
+    await expect(pool.list()).rejects.toMatchObject({ code: "ERR_HSM_DOWN" });
+    pool.reopen();
+    expect(await pool.list()).toContainEqual(key);
+  } finally {
+    module.login(session, token, soft.pin);
+  }
+});
+
 test.each<[string, Template]>([
   ["extractable without a trusted key", { SENSITIVE: true, EXTRACTABLE: true, SIGN: true, MODIFIABLE: false }],
   ["not sensitive", { SENSITIVE: false, EXTRACTABLE: false, SIGN: true, MODIFIABLE: false }],
@@ -163,95 +181,4 @@ test("a missing token names those that are there; two of one label are an error"
   expect(() => module.findToken({ label: soft.tokenLabel, serial: "0" })).toThrow("no token");
   expect(() => module.findToken({})).toThrow("hsm.token.label");
   expect(module.findToken({ serial: token.serial }).label).toBe(soft.tokenLabel);
-});
-
-test("a pool runs at most its size at a time, one operation a session", async () => {
-  const busy = new Set<string>();
-  let most = 0;
-  const watched: Module = {
-    ...module,
-    sign: async (s, key, digest) => {
-      const name = s.toString("hex");
-      expect(busy.has(name)).toBe(false);
-      busy.add(name);
-      most = Math.max(most, busy.size);
-      const signature = await module.sign(s, key, digest);
-      busy.delete(name);
-      return signature;
-    },
-  };
-  const pool = new Pool(watched, token, soft.pin, 3);
-  const { id } = await pool.generate(VAULT);
-  const signatures = await Promise.all(Array.from({ length: 40 }, () => pool.sign(id, randomBytes(32))));
-  expect(signatures.every((signature) => signature.length === 64)).toBe(true);
-  expect(most).toBe(3);
-});
-
-test("a session that failed is closed and not handed out again", async () => {
-  const dead: string[] = [];
-  const used: string[] = [];
-  let failures = 0;
-  const failing: Module = {
-    ...module,
-    closeSession: (s) => {
-      dead.push(s.toString("hex"));
-      module.closeSession(s);
-    },
-    sign: async (s, key, digest) => {
-      if (failures-- > 0) throw fromRv("C_Sign", 0xb3);
-      used.push(s.toString("hex"));
-      return module.sign(s, key, digest);
-    },
-  };
-  const pool = new Pool(failing, token, soft.pin, 1);
-  const { id } = await pool.generate(VAULT);
-  await pool.sign(id, randomBytes(32));
-  failures = 1;
-  await expect(pool.sign(id, randomBytes(32))).rejects.toMatchObject({ code: "ERR_HSM_DOWN" });
-  used.length = 0;
-  await pool.sign(id, randomBytes(32));
-  expect(dead).toHaveLength(2);
-  expect(dead).not.toContain(used[0]);
-});
-
-test("a dead handle is looked up once more; handles are otherwise cached", async () => {
-  let dead = 0;
-  let searches = 0;
-  const moving: Module = {
-    ...module,
-    find: (...call) => {
-      searches += 1;
-      return module.find(...call);
-    },
-    sign: async (...call) => {
-      if (dead-- > 0) throw fromRv("C_SignInit", 0x60);
-      return module.sign(...call);
-    },
-  };
-  const pool = new Pool(moving, token, soft.pin, 2);
-  const { id } = await pool.generate(VAULT);
-  await Promise.all([pool.sign(id, randomBytes(32)), pool.sign(id, randomBytes(32))]);
-  expect(searches).toBe(0);
-  dead = 1;
-  await pool.sign(id, randomBytes(32));
-  expect(searches).toBe(2);
-  dead = 2;
-  await expect(pool.sign(id, randomBytes(32))).rejects.toMatchObject({ code: "ERR_HSM_KEY_MISSING" });
-});
-
-test("a pool lists only keys that it would sign with", async () => {
-  const pool = new Pool(module, token, soft.pin, 2);
-  const { id } = await pool.generate(VAULT);
-  const twice = randomBytes(16);
-  await generateKey(module, session, twice, VAULT);
-  await generateKey(module, session, twice, VAULT);
-  const ids = (await pool.list()).map((key) => key.id);
-  expect(ids).toContain(id);
-  expect(ids).not.toContain(twice.toString("hex"));
-});
-
-test.each([0, 31, 33, 64])("a digest of %i bytes is refused by the child too", async (length) => {
-  const pool = new Pool(module, token, soft.pin, 1);
-  const signed = pool.sign("00".repeat(16), new Uint8Array(length));
-  await expect(signed).rejects.toMatchObject({ code: "ERR_HSM_DIGEST" });
 });

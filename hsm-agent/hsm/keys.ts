@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import { p256 } from "@noble/curves/nist.js";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { Fault } from "../../protocol/error.ts";
+import { verifies } from "./ecdsa.ts";
 import {
   type Attribute,
   EC_KEY,
@@ -80,14 +81,16 @@ function publicTemplate(id: Buffer, request: KeyRequest): Template {
 }
 
 /**
- * Makes a key pair on a read-write session. `id` is 16 bytes from the HSM's generator. A key that is not what was asked for, or that does
- * not sign, is destroyed and never offered: ERR_HSM_KEY_ATTRIBUTES, ERR_HSM_SIGNATURE, ERR_HSM_UNSUPPORTED.
+ * Makes a key pair on a read-write session. `id` is 16 bytes from the HSM's generator. A key that is not what was asked for, that does
+ * not sign, or that `persist` could not make durable, is destroyed and never offered: ERR_HSM_KEY_ATTRIBUTES, ERR_HSM_SIGNATURE,
+ * ERR_HSM_UNSUPPORTED, or what `persist` rejects with.
  */
 export async function generateKey(
   module: Module,
   session: Session,
   id: Buffer,
   request: KeyRequest,
+  persist: () => Promise<void> = async () => {},
 ): Promise<LoadedKey> {
   const wanted = privateTemplate(id, request);
   const publicHalf = publicTemplate(id, request);
@@ -102,6 +105,7 @@ export async function generateKey(
     if (loaded.key.curve !== request.curve || loaded.key.backup !== request.backup) {
       throw new Fault("ERR_HSM_KEY_ATTRIBUTES", "The HSM made another key than it was asked for.");
     }
+    await persist();
     return loaded;
   } catch (error) {
     for (const handle of [pair.privateKey, pair.publicKey]) {
@@ -117,7 +121,7 @@ export async function generateKey(
 
 /**
  * Finds a key by its CKA_ID and checks it as if it were new. ERR_HSM_KEY_MISSING, ERR_HSM_KEY_AMBIGUOUS where two objects have the id,
- * ERR_HSM_KEY_ATTRIBUTES, ERR_HSM_SIGNATURE where the halves do not belong together.
+ * ERR_HSM_KEY_ATTRIBUTES, ERR_HSM_SIGNATURE where the halves do not belong together, ERR_HSM_DOWN where the login is lost.
  */
 export async function findKey(module: Module, session: Session, id: string): Promise<LoadedKey> {
   const [privateKey, publicKey] = [PRIVATE_KEY, PUBLIC_KEY].map((kind) => {
@@ -132,16 +136,24 @@ export async function findKey(module: Module, session: Session, id: string): Pro
     return found[0];
   });
   if (privateKey === undefined || publicKey === undefined) {
+    requireLogin(module, session);
     throw new Fault("ERR_HSM_KEY_MISSING", `The HSM has no whole key pair with the id ${id}. Check hsm.token.`);
   }
   return check(module, session, privateKey, publicKey);
 }
 
-/** The ids of all key pairs that could be ours: 16 bytes long, each once. Not yet checked. */
+/** The ids of all key pairs that could be ours: 16 bytes long, each once. Not yet checked. ERR_HSM_DOWN where the login is lost. */
 export function listKeyIds(module: Module, session: Session): string[] {
   const handles = module.find(session, { CLASS: PRIVATE_KEY, TOKEN: true, KEY_TYPE: EC_KEY }, MOST_KEYS);
+  requireLogin(module, session);
   const ids = handles.map((handle) => module.read(session, handle, "ID")).filter((id) => id.length === 16);
   return [...new Set(ids.map((id) => id.toString("hex")))];
+}
+
+/** Without a login private keys are hidden, and none is not none. Asked after the search: a login that is there now was there then. */
+export function requireLogin(module: Module, session: Session): void {
+  if (module.isLoggedIn(session)) return;
+  throw new Fault("ERR_HSM_DOWN", "The HSM's login was lost; the agent logs in anew. If it stays so, check the HSM.");
 }
 
 async function check(
@@ -203,10 +215,11 @@ async function requireSignature(
   publicKey: Uint8Array,
   id: Buffer,
 ): Promise<void> {
-  const digest = createHash("sha256").update("OpenCustody key self-test v1\n").update(id).digest();
-  const signature = await module.sign(session, handle, digest);
-  const options = { prehash: false, lowS: false };
-  if (signature.length !== 64 || !CURVES[curve].ecdsa.verify(signature, digest, publicKey, options)) {
+  const message = Buffer.concat([SELF_TEST, id]);
+  const signature = await module.sign(session, handle, createHash("sha256").update(message).digest());
+  if (!verifies(curve, publicKey, message, signature)) {
     throw new Fault("ERR_HSM_SIGNATURE", "A key in the HSM does not sign for its public key; it is not used.");
   }
 }
+
+const SELF_TEST = Buffer.from("OpenCustody key self-test v1\n");

@@ -2,8 +2,9 @@
  * The PKCS#11 module: the one file that imports pkcs11js, and only the calls that are used. Runs in the child process
  * (child.ts), because a native call that hangs can be ended only together with its process.
  *
- * Does not decide anything: what a key must be is in keys.ts, which session is used in pool.ts. Implements PKCS#11 2.40 as
- * far as protocol/README.md, "Keys", needs it. Every fault leaves here as a Fault; no PIN is ever part of one.
+ * Does not decide anything: what a key must be is in keys.ts, which session is used in pool.ts; the further calls of `hsm check` are
+ * in check-module.ts. Implements PKCS#11 2.40 as far as protocol/README.md, "Keys", needs it. Every fault leaves here as a Fault; no
+ * PIN is ever part of one.
  */
 
 import type { PKCS11, Template as RawTemplate } from "pkcs11js";
@@ -31,14 +32,19 @@ const ATTRIBUTES = {
   LABEL: pkcs11js.CKA_LABEL,
   LOCAL: pkcs11js.CKA_LOCAL,
   MODIFIABLE: pkcs11js.CKA_MODIFIABLE,
+  MODULUS_BITS: pkcs11js.CKA_MODULUS_BITS,
   NEVER_EXTRACTABLE: pkcs11js.CKA_NEVER_EXTRACTABLE,
   PRIVATE: pkcs11js.CKA_PRIVATE,
+  PUBLIC_EXPONENT: pkcs11js.CKA_PUBLIC_EXPONENT,
   SENSITIVE: pkcs11js.CKA_SENSITIVE,
   SIGN: pkcs11js.CKA_SIGN,
   TOKEN: pkcs11js.CKA_TOKEN,
+  TRUSTED: pkcs11js.CKA_TRUSTED,
   UNWRAP: pkcs11js.CKA_UNWRAP,
   VALUE: pkcs11js.CKA_VALUE,
+  VALUE_LEN: pkcs11js.CKA_VALUE_LEN,
   VERIFY: pkcs11js.CKA_VERIFY,
+  WRAP: pkcs11js.CKA_WRAP,
   WRAP_WITH_TRUSTED: pkcs11js.CKA_WRAP_WITH_TRUSTED,
 } as const;
 
@@ -46,6 +52,11 @@ const ATTRIBUTES = {
 export type Attribute = keyof typeof ATTRIBUTES;
 /** Attributes in the order in which the module is told them. */
 export type Template = Readonly<Partial<Record<Attribute, boolean | number | string | Buffer>>>;
+
+/** The binding itself, for check-module.ts. */
+export type Binding = PKCS11;
+/** How pkcs11js is told which structure a mechanism's parameter is. */
+export const PARAMETERS = { gcm: pkcs11js.CK_PARAMS_AES_GCM_v240, oaep: pkcs11js.CK_PARAMS_RSA_OAEP } as const;
 
 /** CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_DATA and CKK_EC, as template values. */
 export const PRIVATE_KEY = pkcs11js.CKO_PRIVATE_KEY;
@@ -109,6 +120,11 @@ export interface Module {
 
 /** Loads and initialises the module at `path`. ERR_HSM_CONFIG where it cannot be loaded. */
 export function openModule(path: string): Module {
+  return callsOf(loadBinding(path));
+}
+
+/** As openModule, without the calls. */
+export function loadBinding(path: string): Binding {
   const raw = new pkcs11js.PKCS11();
   try {
     raw.load(path);
@@ -118,6 +134,11 @@ export function openModule(path: string): Module {
   }
   // Signatures run on several threads at once, so the module must lock.
   guard("C_Initialize", () => raw.C_Initialize({ flags: CKF_OS_LOCKING_OK }));
+  return raw;
+}
+
+/** The calls on a module that is initialised. */
+export function callsOf(raw: Binding): Module {
   return {
     findToken: (choice) => findToken(raw, choice),
     openSession: (token, mode) => {
@@ -158,7 +179,7 @@ export function openModule(path: string): Module {
   };
 }
 
-function findToken(raw: PKCS11, choice: TokenChoice): Token {
+function findToken(raw: Binding, choice: TokenChoice): Token {
   if (choice.label === undefined && choice.serial === undefined) {
     throw new Fault("ERR_HSM_CONFIG", "Name the HSM's token: set hsm.token.label or hsm.token.serial.");
   }
@@ -188,7 +209,7 @@ function findToken(raw: PKCS11, choice: TokenChoice): Token {
   );
 }
 
-function login(raw: PKCS11, session: Session, token: Token, pin: string): void {
+function login(raw: Binding, session: Session, token: Token, pin: string): void {
   const { flags } = guard("C_GetTokenInfo", () => raw.C_GetTokenInfo(token.slot));
   if ((flags & CKF_USER_PIN_INITIALIZED) === 0) throw fromRv("C_Login", pkcs11js.CKR_USER_PIN_NOT_INITIALIZED);
   if ((flags & CKF_USER_PIN_LOCKED) !== 0) throw fromRv("C_Login", pkcs11js.CKR_PIN_LOCKED);
@@ -208,7 +229,7 @@ function login(raw: PKCS11, session: Session, token: Token, pin: string): void {
   }
 }
 
-function find(raw: PKCS11, session: Session, template: Template, limit: number): ObjectHandle[] {
+function find(raw: Binding, session: Session, template: Template, limit: number): ObjectHandle[] {
   const found: ObjectHandle[] = [];
   guard("C_FindObjectsInit", () => raw.C_FindObjectsInit(session, toRaw(template)));
   try {
@@ -227,9 +248,16 @@ function find(raw: PKCS11, session: Session, template: Template, limit: number):
 /** Inputs of running C_Sign calls. pkcs11js keeps a bare pointer to them, so they must not be collected before the end. */
 const running = new Set<Buffer>();
 
-async function sign(raw: PKCS11, session: Session, key: ObjectHandle, digest: Uint8Array): Promise<Buffer> {
-  const input = Buffer.from(digest);
-  guard("C_SignInit", () => raw.C_SignInit(session, { mechanism: pkcs11js.CKM_ECDSA }, key));
+/** One signature over `data`, by default with CKM_ECDSA. */
+export async function sign(
+  raw: Binding,
+  session: Session,
+  key: ObjectHandle,
+  data: Uint8Array,
+  mechanism: number = pkcs11js.CKM_ECDSA,
+): Promise<Buffer> {
+  const input = Buffer.from(data);
+  guard("C_SignInit", () => raw.C_SignInit(session, { mechanism }, key));
   running.add(input);
   try {
     return await guardAsync("C_Sign", () => raw.C_SignAsync(session, input, Buffer.alloc(256)));
@@ -238,7 +266,8 @@ async function sign(raw: PKCS11, session: Session, key: ObjectHandle, digest: Ui
   }
 }
 
-function guard<T>(call: string, run: () => T): T {
+/** Runs a call of the binding; what it throws becomes a Fault. */
+export function guard<T>(call: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
@@ -246,7 +275,8 @@ function guard<T>(call: string, run: () => T): T {
   }
 }
 
-async function guardAsync<T>(call: string, run: () => Promise<T>): Promise<T> {
+/** As guard, for a call that runs on another thread. */
+export async function guardAsync<T>(call: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
@@ -254,7 +284,8 @@ async function guardAsync<T>(call: string, run: () => Promise<T>): Promise<T> {
   }
 }
 
-function toRaw(template: Template): RawTemplate {
+/** A template as the binding takes it, in its order. */
+export function toRaw(template: Template): RawTemplate {
   return (Object.keys(template) as Attribute[]).map((name) => {
     const value = template[name];
     return value === undefined ? { type: ATTRIBUTES[name] } : { type: ATTRIBUTES[name], value };
@@ -262,6 +293,6 @@ function toRaw(template: Template): RawTemplate {
 }
 
 /** PKCS#11 pads with spaces; some modules with NUL. */
-function unpad(text: string): string {
+export function unpad(text: string): string {
   return text.replaceAll("\0", " ").trim();
 }

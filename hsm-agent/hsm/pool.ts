@@ -1,13 +1,14 @@
 /**
  * The child's sessions: a bounded number, one operation each, and the handles of the keys found in this login.
  *
- * Logs in once; handles live as long as the pool, because every new login is a new pool. Does not recover from a lost token: that
- * fault reaches the owner, which starts a new child. Implements protocol/README.md, "Keys".
+ * Handles live as long as the login: `reopen` forgets them all. When to reopen, and when that does not help, is the owner's
+ * business (connection.ts). Implements protocol/README.md, "Keys".
  */
 
 import { Fault, isFault } from "../../protocol/error.ts";
 import { readAnchor, writeAnchor } from "./anchor.ts";
-import { findKey, generateKey, type LoadedKey, listKeyIds } from "./keys.ts";
+import type { Disk } from "./disk.ts";
+import { findKey, generateKey, type LoadedKey, listKeyIds, requireLogin } from "./keys.ts";
 import type { Module, Session, Token } from "./pkcs11.ts";
 import { isHandleDead, ModuleFault } from "./rv.ts";
 import type { HsmKey, KeyRequest } from "./wire.ts";
@@ -15,30 +16,66 @@ import type { HsmKey, KeyRequest } from "./wire.ts";
 export class Pool {
   readonly #module: Module;
   readonly #token: Token;
+  readonly #pin: string;
+  readonly #disk: Disk | undefined;
   /** Held open without work: the token logs out when its last session closes, and all handles would die. */
-  readonly #keeper: Session;
-  readonly #idle: Session[] = [];
+  #keeper: Session;
+  #idle: Session[] = [];
   readonly #waiting: (() => void)[] = [];
   #free: number;
+  readonly #size: number;
   /** Promises, so that callers who arrive together share one look-up (25 ms where a token has 500 keys). */
   readonly #keys = new Map<string, Promise<LoadedKey>>();
+  /** Keys made here that may not outlive a power cut; never offered, even where they could not be destroyed. */
+  readonly #doubtful = new Set<string>();
 
-  /** Logs in with one attempt. `size` is the number of operations at a time. */
-  constructor(module: Module, token: Token, pin: string, size: number) {
+  /** Logs in with one attempt. `size` is the number of sessions; `disk` where the token's files are, if they are files. */
+  constructor(module: Module, token: Token, pin: string, size: number, disk?: Disk) {
     this.#module = module;
     this.#token = token;
+    this.#pin = pin;
+    this.#disk = disk;
     this.#free = size;
+    this.#size = size;
     this.#keeper = module.openSession(token, "read-only");
     module.login(this.#keeper, token, pin);
   }
 
-  /** Makes a key under a fresh random id. */
+  /** Operations under way. */
+  get busy(): number {
+    return this.#size - this.#free;
+  }
+
+  /** Finds a session that died while nobody used it. ERR_HSM_DOWN. */
+  ping(): void {
+    requireLogin(this.#module, this.#keeper);
+  }
+
+  /**
+   * New sessions and a new login in the module as it is; all handles are forgotten. Operations under way end on their old sessions,
+   * which are not used again. One attempt: ERR_HSM_DOWN, ERR_HSM_PIN.
+   */
+  reopen(): void {
+    const old = [this.#keeper, ...this.#idle];
+    this.#idle = [];
+    this.#keys.clear();
+    for (const session of old) this.#close(session);
+    this.#keeper = this.#module.openSession(this.#token, "read-only");
+    this.#module.login(this.#keeper, this.#token, this.#pin);
+    this.ping();
+  }
+
+  /** Makes a key under a fresh random id, and makes it durable. A key of which that is not sure is destroyed: ERR_HSM_DOWN. */
   async generate(request: KeyRequest): Promise<HsmKey> {
     const id = await this.#use((session) => this.#module.random(session, 16));
     const session = this.#module.openSession(this.#token, "read-write");
     try {
-      const loaded = await generateKey(this.#module, session, id, request);
-      this.#keys.set(loaded.key.id, Promise.resolve(loaded));
+      const name = id.toString("hex");
+      // Not offered by a listing that runs meanwhile, either.
+      this.#doubtful.add(name);
+      const loaded = await generateKey(this.#module, session, id, request, async () => await this.#disk?.sync());
+      this.#doubtful.delete(name);
+      this.#keys.set(name, Promise.resolve(loaded));
       return loaded.key;
     } finally {
       this.#close(session);
@@ -87,7 +124,7 @@ export class Pool {
     return this.#use((session) => readAnchor(this.#module, session));
   }
 
-  /** Runs to its end before anything else of this process does, so writes that arrive together come one after the other. */
+  /** Written before anything else of this process runs, so writes that arrive together come one after the other; then made durable. */
   async writeAnchor(text: string): Promise<void> {
     const session = this.#module.openSession(this.#token, "read-write");
     try {
@@ -95,6 +132,7 @@ export class Pool {
     } finally {
       this.#close(session);
     }
+    await this.#disk?.sync();
   }
 
   #signOnce(id: string, digest: Uint8Array): Promise<Uint8Array> {
@@ -109,6 +147,7 @@ export class Pool {
   #load(session: Session, id: string): Promise<LoadedKey> {
     const known = this.#keys.get(id);
     if (known !== undefined) return known;
+    if (this.#doubtful.has(id)) throw unfinished(id);
     const loading = findKey(this.#module, session, id);
     this.#keys.set(id, loading);
     loading.catch(() => {
@@ -120,17 +159,18 @@ export class Pool {
   async #use<T>(work: (session: Session) => Promise<T> | T): Promise<T> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    const keeper = this.#keeper;
     let session: Session | undefined;
     try {
       session = this.#idle.pop() ?? this.#module.openSession(this.#token, "read-only");
       const result = await work(session);
-      this.#idle.push(session);
+      this.#release(session, keeper);
       return result;
     } catch (error) {
       // After a fault of the module nobody knows whether an operation is still active: that session is not handed out again.
       if (session !== undefined) {
         if (error instanceof ModuleFault) this.#close(session);
-        else this.#idle.push(session);
+        else this.#release(session, keeper);
       }
       throw error;
     } finally {
@@ -140,6 +180,12 @@ export class Pool {
     }
   }
 
+  /** Only sessions of the present login are used again. */
+  #release(session: Session, keeper: Session): void {
+    if (keeper === this.#keeper) this.#idle.push(session);
+    else this.#close(session);
+  }
+
   #close(session: Session): void {
     try {
       this.#module.closeSession(session);
@@ -147,6 +193,10 @@ export class Pool {
       // It was dead already, which is as good as closed.
     }
   }
+}
+
+function unfinished(id: string): Fault {
+  return new Fault("ERR_HSM_KEY_MISSING", `The HSM's key ${id} was not made to its end; it is not used.`);
 }
 
 /** What makes one key unusable without saying anything about the HSM. */

@@ -10,9 +10,12 @@ import { type ErrorCode, Fault } from "../../protocol/error.ts";
 /** A fault that the module itself reported; `rv` is its CK_RV. The session it happened on is not used again. */
 export class ModuleFault extends Fault {
   readonly rv: number;
+  /** The call and its CK_RV, as in `C_Sign: CKR_DEVICE_ERROR 0x30`. */
+  readonly said: string;
 
-  constructor(code: ErrorCode, message: string, rv: number) {
-    super(code, message);
+  constructor(code: ErrorCode, sentence: string, said: string, rv: number) {
+    super(code, `${sentence} [${said}]`);
+    this.said = said;
     this.rv = rv;
   }
 }
@@ -54,7 +57,7 @@ const FAILED: readonly [ErrorCode, string] = [
 /** The fault for a return value of `call`. */
 export function fromRv(call: string, rv: number, name = "CK_RV"): ModuleFault {
   const [code, sentence] = MEANING.get(rv) ?? FAILED;
-  return new ModuleFault(code, `${sentence} [${call}: ${name} 0x${rv.toString(16)}]`, rv);
+  return new ModuleFault(code, sentence, `${call}: ${name} 0x${rv.toString(16)}`, rv);
 }
 
 /**
@@ -83,3 +86,11 @@ export function isTemplateRefused(error: unknown): boolean {
 export function isHandleDead(error: unknown): boolean {
   return error instanceof ModuleFault && error.code === "ERR_HSM_KEY_MISSING";
 }
+
+/** True where the session, the login or the token is gone, so that nothing that is asked next says anything about the HSM's abilities. */
+export function isLost(error: unknown): boolean {
+  return error instanceof ModuleFault && LOST.has(error.rv);
+}
+
+/** DEVICE_ERROR, DEVICE_REMOVED, SESSION_CLOSED, SESSION_HANDLE_INVALID, TOKEN_NOT_PRESENT, USER_NOT_LOGGED_IN, CRYPTOKI_NOT_INITIALIZED. */
+const LOST: ReadonlySet<number> = new Set([0x30, 0x32, 0xb0, 0xb3, 0xe0, 0x101, 0x190]);

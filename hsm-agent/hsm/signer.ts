@@ -6,9 +6,9 @@
  */
 
 import { createHash } from "node:crypto";
-import { p256 } from "@noble/curves/nist.js";
-import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { Fault } from "../../protocol/error.ts";
+import { recover } from "../secp256k1.ts";
+import { lowS, verifies } from "./ecdsa.ts";
 import type { Hsm } from "./owner.ts";
 import type { Curve, HsmKey } from "./wire.ts";
 
@@ -29,7 +29,7 @@ export async function signEs256(hsm: SigningHsm, key: SigningKey, message: Uint8
   const digest = createHash("sha256").update(message).digest();
   const signature = await hsm.sign(key.id, digest);
   // JWS has no rule about high s, so the HSM's own is kept.
-  if (!verifies(() => p256.verify(signature, digest, key.publicKey, { prehash: false, lowS: false }))) throw wrong();
+  if (!verifies("P-256", key.publicKey, message, signature)) throw wrong();
   return signature;
 }
 
@@ -40,39 +40,20 @@ export async function signRecoverable(
   digest: Uint8Array,
 ): Promise<RecoverableSignature> {
   requireCurve(key, "secp256k1");
-  const raw = await hsm.sign(key.id, digest);
-  const { r, s } = lowS(raw);
-  const signature = new secp256k1.Signature(r, s);
-  const compact = signature.toBytes("compact");
-  if (!verifies(() => secp256k1.verify(compact, digest, key.publicKey, { prehash: false, lowS: true }))) throw wrong();
-  // The bit is sought for the s that is released, so it is flipped wherever s was.
+  const normal = lowS(await hsm.sign(key.id, digest));
+  if (normal === undefined) throw wrong();
+  const { r, s, compact } = normal;
+  /*
+   * The bit is sought for the s that is released, so it is flipped wherever s was. Finding it is the verification: recovery takes the
+   * point R with x = r and this parity and gives Q = (sR - zG)/r; to verify (r, s) under Q is to see whether (zG + rQ)/s has x = r, and
+   * with that Q it is R itself. So a signature that recovers to the known key is valid under it, and one that is valid under it
+   * recovers to it from one of the two points with x = r. Ids 2 and 3 stand for an x above the group's order: no chain takes one.
+   */
   for (const yParity of [0, 1] as const) {
-    if (verifies(() => equals(recover(signature, yParity, digest), key.publicKey))) return { r, s, yParity };
+    const recovered = recover(compact, yParity, digest);
+    if (recovered !== undefined && equals(recovered, key.publicKey)) return { r, s, yParity };
   }
   throw wrong();
-}
-
-function lowS(raw: Uint8Array): { r: bigint; s: bigint } {
-  try {
-    const { r, s } = secp256k1.Signature.fromBytes(raw, "compact");
-    const order = secp256k1.Point.Fn.ORDER;
-    return { r, s: s > order / 2n ? order - s : s };
-  } catch {
-    throw wrong();
-  }
-}
-
-function recover(signature: InstanceType<typeof secp256k1.Signature>, yParity: 0 | 1, digest: Uint8Array): Uint8Array {
-  return signature.addRecoveryBit(yParity).recoverPublicKey(digest).toBytes(false);
-}
-
-/** noble throws where a signature is malformed or a point does not exist; both mean: it does not verify. */
-function verifies(check: () => boolean): boolean {
-  try {
-    return check();
-  } catch {
-    return false;
-  }
 }
 
 function equals(a: Uint8Array, b: Uint8Array): boolean {

@@ -1,14 +1,13 @@
 /**
  * One HSM child process on a watchdog: numbered calls over the fork's channel, each with its limit. A call that takes longer ends
- * the process with SIGKILL, the only thing that a hanging native call obeys.
+ * the process with SIGKILL, the only thing that a hanging native call obeys. The calls of one turn of the event loop go in one message.
  *
- * Does not start a second process; when to do that is the owner's business (owner.ts).
+ * Does not start a second process; when to do that is the owner's business (connection.ts).
  */
 
 import { type ChildProcess, fork } from "node:child_process";
-import * as v from "valibot";
 import { Fault } from "../../protocol/error.ts";
-import { ANSWER, type Answer, type Command, type Envelope, REPLY } from "./wire.ts";
+import { type Answer, type Command, type Envelope, isAnswer, parseReplies, type Reply } from "./wire.ts";
 
 /** What a watched process is started with. */
 export interface Program {
@@ -31,15 +30,17 @@ interface Pending {
 export class Watched {
   readonly #process: ChildProcess;
   readonly #window: number;
-  readonly #onDeath: () => void;
+  readonly #onDeath: (fault: Fault) => void;
   readonly #queue: Pending[] = [];
+  /** Sent at the end of this turn. */
+  #outbox: Envelope[] = [];
   readonly #sent = new Map<number, Pending>();
   readonly #exited: Promise<void>;
   #next = 1;
   #fault: Fault | undefined;
 
   /** Starts the process. `onDeath` is called once, however it ends. */
-  constructor(program: Program, onDeath: () => void) {
+  constructor(program: Program, onDeath: (fault: Fault) => void) {
     this.#window = program.window;
     this.#onDeath = onDeath;
     const { NODE_OPTIONS: _, ...inherited } = process.env;
@@ -50,7 +51,7 @@ export class Watched {
       serialization: "advanced",
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    this.#process.on("message", (message) => this.#answer(message));
+    this.#process.on("message", (message) => this.#receive(message));
     this.#process.on("error", () => this.end(DIED));
     this.#process.on("disconnect", () => this.end(DIED));
     this.#exited = new Promise((resolve) => {
@@ -74,15 +75,14 @@ export class Watched {
   }
 
   /** Sends a command; `limit` in ms counts from when it is sent. Rejects with the child's Fault, ERR_HSM_TIMEOUT or ERR_HSM_DOWN. */
-  async call<C extends Command>(command: C, limit: number): Promise<Answer<C["call"]>> {
-    const value = await new Promise<unknown>((resolve, reject) => {
+  call<C extends Command>(command: C, limit: number): Promise<Answer<C["call"]>> {
+    return new Promise((resolve, reject) => {
       if (this.#fault !== undefined) return reject(this.#fault);
-      this.#queue.push({ command, limit, resolve, reject });
+      const call: C["call"] = command.call;
+      const settle = (value: unknown) => (isAnswer(call, value) ? resolve(value) : reject(malformed(call)));
+      this.#queue.push({ command, limit, resolve: settle, reject });
       this.#pump();
     });
-    const answer = v.safeParse(ANSWER[command.call], value);
-    if (answer.success) return answer.output;
-    throw new Fault("ERR_INTERNAL", `The HSM process gave a malformed answer to "${command.call}"; please report it.`);
   }
 
   /** Ends the process now and rejects all that waits on it. Safe to repeat: the first fault stands. */
@@ -96,7 +96,8 @@ export class Watched {
     }
     this.#sent.clear();
     this.#queue.length = 0;
-    this.#onDeath();
+    this.#outbox = [];
+    this.#onDeath(fault);
   }
 
   #pump(): void {
@@ -106,25 +107,36 @@ export class Watched {
       const id = this.#next++;
       this.#sent.set(id, pending);
       pending.timer = setTimeout(() => this.end(timeout(pending)), pending.limit);
-      this.#process.send({ id, command: pending.command } satisfies Envelope, (error) => {
-        if (error !== null) this.end(DIED);
-      });
+      if (this.#outbox.push({ id, command: pending.command }) === 1) setImmediate(() => this.#flush());
     }
   }
 
-  #answer(message: unknown): void {
-    const parsed = v.safeParse(REPLY, message);
-    const pending = parsed.success ? this.#sent.get(parsed.output.id) : undefined;
-    if (!parsed.success || pending === undefined) {
-      // After its end a process may still be heard; before it, whatever cannot be matched to a call is not trusted further.
-      return this.end(new Fault("ERR_INTERNAL", "The HSM process spoke out of turn; please report it."));
+  #flush(): void {
+    const message = this.#outbox;
+    this.#outbox = [];
+    if (this.#fault !== undefined) return;
+    this.#process.send(message, (error) => {
+      if (error !== null) this.end(DIED);
+    });
+  }
+
+  #receive(message: unknown): void {
+    const replies = parseReplies(message);
+    for (const reply of replies ?? []) {
+      const pending = this.#sent.get(reply.id);
+      if (pending === undefined) return this.end(OUT_OF_TURN);
+      this.#settle(pending, reply);
     }
-    const reply = parsed.output;
+    // After its end a process may still be heard; before it, whatever cannot be matched to a call is not trusted further.
+    if (replies === undefined) return this.end(OUT_OF_TURN);
+    this.#pump();
+  }
+
+  #settle(pending: Pending, reply: Reply): void {
     clearTimeout(pending.timer);
     this.#sent.delete(reply.id);
     if (reply.ok) pending.resolve(reply.value);
     else pending.reject(new Fault(reply.code, reply.message));
-    this.#pump();
   }
 }
 
@@ -132,6 +144,12 @@ const DIED = new Fault(
   "ERR_HSM_DOWN",
   "The HSM process ended in the middle of its work; the next call starts a new one. No signature was released.",
 );
+
+const OUT_OF_TURN = new Fault("ERR_INTERNAL", "The HSM process spoke out of turn; please report it.");
+
+function malformed(call: string): Fault {
+  return new Fault("ERR_INTERNAL", `The HSM process gave a malformed answer to "${call}"; please report it.`);
+}
 
 function timeout(pending: Pending): Fault {
   return new Fault(

@@ -23,7 +23,7 @@ export interface Link {
   readonly charter: Charter;
 }
 
-function step(what: string, motion: Motion, approvers: Person[], plan: Partial<Plan> = {}): Step {
+export function step(what: string, motion: Motion, approvers: Person[], plan: Partial<Plan> = {}): Step {
   const by = plan.by ?? HSM;
   return { what, plan: { name: what, motion, by, ...plan }, approvers, by };
 }
@@ -74,7 +74,8 @@ const SHORT: Step[] = [
   step("somebody new", CAROL, [ada, bob], { at: NOW + 7200, by: NEXT_HSM }),
 ];
 
-async function link(charter: Charter | null, one: Step): Promise<Link> {
+/** An act after `charter`. */
+export async function link(charter: Charter | null, one: Step): Promise<Link> {
   const { motion } = one.plan;
   const request = motionRequest(one.plan, charter);
   const approvals = await Promise.all(one.approvers.map(async (person) => await approve(request, person)));
@@ -83,7 +84,7 @@ async function link(charter: Charter | null, one: Step): Promise<Link> {
   const hsm = motion.verb === "ROTATE" ? motion.change.to : (charter?.hsm ?? HSM.jwk);
   const head = sha256Hex(new TextEncoder().encode(payloadText(ACT, act)));
   const { people, policy } = applyMotion(motion, charter);
-  const isKept = motion.verb === "UNFREEZE" || motion.verb === "ROTATE";
+  const isKept = ["UNFREEZE", "ROTATE", "RESTORE"].includes(motion.verb);
   const spent = isKept ? [...(charter?.spent ?? []), request.request] : [];
   return { step: one, act, jws: await signAct(act, one.by), charter: { n: act.n, head, hsm, people, policy, spent } };
 }

@@ -10,6 +10,8 @@ import { ETHEREUM } from "./ethereum.ts";
 import { SEALS } from "./generate-seal.ts";
 import { GOVERNANCE } from "./governance.ts";
 import { FRAMES, INVITES, LOGINS } from "./link.ts";
+import { LOGS } from "./log.ts";
+import { PROOFS } from "./proof.ts";
 import { REQUESTS } from "./request.ts";
 import { WORDS } from "./words.ts";
 
@@ -22,8 +24,10 @@ export const VECTORS: Readonly<Record<string, object>> = {
   "frame.json": FRAMES,
   "governance.json": GOVERNANCE,
   "invite.json": INVITES,
+  "log.json": LOGS,
   "login.json": LOGINS,
   "name.json": NAMES,
+  "proof.json": PROOFS,
   "request-id.json": REQUEST_IDS,
   "request.json": REQUESTS,
   "statement.json": STATEMENTS,

@@ -16,6 +16,14 @@ const remove = (removal: Extract<Motion, { verb: "REMOVE" }>["change"]["removal"
   return { verb: "REMOVE", change: { name, removal } };
 };
 const WHOLE = enroll({ roles: ["approver"], extension: carol.key.jwk, device: carol.enrolled });
+const OLDER: Extract<Motion, { verb: "RESTORE" }> = {
+  verb: "RESTORE",
+  change: {
+    log: { size: 40, root: "4".repeat(64) },
+    seen: { size: 60, root: "6".repeat(64) },
+    nonces: [{ vault: "Treasury-1", network: "eip155:1", nonce: 9 }],
+  },
+};
 const STRICT: Motion = { verb: "POLICY", change: { policy: STRICTER } };
 
 function valid(what: string, motion: Motion, plan: Partial<Plan> = {}) {
@@ -42,6 +50,8 @@ const VALID = [
   valid("the next identity asks itself", { verb: "ROTATE", change: { to: NEXT_HSM.jwk } }, { by: NEXT_HSM }),
   valid("a freeze of one vault", { verb: "UNFREEZE", change: { vault: "Treasury-1" } }),
   valid("a freeze of everything", { verb: "UNFREEZE", change: { vault: null } }),
+  valid("an older record", OLDER),
+  valid("an older record of which nobody knows more", { ...OLDER, change: { ...OLDER.change, seen: null } }),
   valid("a drill", { verb: "DRILL", change: { vault: "Treasury-1" } }),
   valid("a recovery", remove({ what: "person" }), { recovery: true }),
   valid("an admin asks, and does not count", STRICT, { initiator: "Ada" }),
@@ -61,6 +71,8 @@ const POLICY_REQUEST = parsed("a policy");
 const ROTATE = parsed("another identity");
 const RECOVERY = parsed("a recovery");
 const DRILL = parsed("a drill");
+const RESTORE = parsed("an older record");
+const { nonces: NONCES } = OLDER.change;
 
 function parsed(what: string): MotionRequest {
   const one = VALID.find((vector) => vector.what === what);
@@ -124,6 +136,9 @@ export const GOVERNANCE = {
     await refused("the change of another verb", P, ROTATE, { change: { vault: null } }),
     await refused("a change with an unknown member", P, DRILL, { change: { vault: "Treasury-1", amount: "1" } }),
     await refused("no change", P, without(ROTATE, "change"), {}),
+    await refused("an account twice", P, RESTORE, { change: { ...OLDER.change, nonces: [...NONCES, ...NONCES] } }),
+    await refused("a record without its root", P, RESTORE, { change: { ...OLDER.change, log: { size: 40 } } }),
+    await refused("another gap than it says", S, RESTORE, { change: { ...OLDER.change, seen: null } }),
     await refused("no initiator but for a founding", P, ENROLL, { initiator: null }),
     await refused("an initiator of a founding", P, FOUND, { initiator: "Olga" }),
     await refused("the initiator in the quorum", P, ENROLL, { initiator: "Ada" }),

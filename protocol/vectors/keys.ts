@@ -38,6 +38,8 @@ function p256Key(name: string): VectorKey {
 export const HSM = p256Key("the HSM identity");
 /** The identity after a rotation. */
 export const NEXT_HSM = p256Key("the next HSM identity");
+/** The one after that. */
+export const THIRD_HSM = p256Key("the third HSM identity");
 export const LINK = p256Key("the agent's link");
 /** Receiving keys: here only their public halves are used. */
 export const AGENT_SEAL = p256Key("the agent's receiving");
@@ -60,17 +62,20 @@ export interface VectorDevice {
   readonly publicKey: string;
   /** personal_sign: `0x`, r, s, v. */
   sign(statement: string): string;
+  /** Of 32 bytes, as a vault signs: recovery bit, r, s. */
+  signHash(hash: Uint8Array): Uint8Array;
 }
 
 function device(name: string): VectorDevice {
   const secret = bytesOf(`secp256k1 key of ${name}`, 32);
   const publicKey = secp256k1.getPublicKey(secret, false);
+  const signHash = (hash: Uint8Array) => secp256k1.sign(hash, secret, { prehash: false, format: "recovered" });
   return {
     address: addressOfPublicKey(publicKey),
     publicKey: bytesToHex(publicKey),
+    signHash,
     sign: (statement) => {
-      const raw = secp256k1.sign(personalMessageHash(statement), secret, { prehash: false, format: "recovered" });
-      const [recovery = 0, ...rs] = raw;
+      const [recovery = 0, ...rs] = signHash(personalMessageHash(statement));
       return `0x${bytesToHex(Uint8Array.from(rs))}${(recovery + 27).toString(16)}`;
     },
   };

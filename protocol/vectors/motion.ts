@@ -6,13 +6,17 @@ import { APPROVAL } from "../message.ts";
 import { extensionsOf, type People } from "../people.ts";
 import { requestIdOf } from "../primitive.ts";
 import {
+  isTransfer,
   type MotionRequest,
   motionOf,
-  motionStatementOf,
+  motionWordsOf,
   REQUEST,
+  type RequestPayload,
   requestDigest,
   withMotionStatement,
+  wordsOf,
 } from "../request.ts";
+import { renderStatement } from "../statement.ts";
 import { bytesOf, HSM, type VectorKey } from "./keys.ts";
 import { claims, NOW } from "./sample.ts";
 import type { Person } from "./world.ts";
@@ -56,15 +60,17 @@ export function motionRequest(plan: Plan, documents: Documents | null): MotionRe
 }
 
 /** The request's exact payload, its digest and its statement. */
-export function written(request: MotionRequest): { payload: string; digest: string; statement: string } {
+export function written(request: RequestPayload): { payload: string; digest: string; statement: string } {
   const payload = payloadText(REQUEST, request);
   const digest = requestDigest(new TextEncoder().encode(payload));
-  return { payload, digest, statement: motionStatementOf(request, digest) };
+  // Whether the request's own template says the same is for its reader to find out.
+  const words = isTransfer(request) ? wordsOf(request, request.effect) : motionWordsOf(request);
+  return { payload, digest, statement: renderStatement(words, digest) };
 }
 
 /** An approval by this person's browser and device. `change` replaces members of the payload before it is signed. */
 export async function approve(
-  request: MotionRequest,
+  request: RequestPayload,
   { name, key, device }: Person,
   change: object = {},
 ): Promise<string> {
@@ -77,6 +83,7 @@ export async function approve(
     digest,
     address: device.address,
     signature: device.sign(statement),
+    log: null,
   };
   return await signPayload(APPROVAL, JSON.stringify({ ...payload, ...change }), key.signer);
 }

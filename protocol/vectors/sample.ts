@@ -1,5 +1,6 @@
 /** The one request that the vectors and the example of README.md are about, and everything that is sent around it. */
 import { bytesToHex } from "@noble/hashes/utils.js";
+import { originOf, signCheckpoint, type TreeHead } from "../checkpoint.ts";
 import type { Claims, MessageType } from "../envelope.ts";
 import { payloadText, signPayload } from "../envelope.ts";
 import {
@@ -15,7 +16,6 @@ import {
   MOTION,
   PAIR,
   PROPOSAL,
-  RECEIPT,
   REFUSAL,
   REJECTION,
   RESEAL,
@@ -24,6 +24,7 @@ import {
   VOUCH,
   WELCOME,
   WITHDRAWAL,
+  WITNESS,
 } from "../message.ts";
 import { requestIdOf, thumbprint } from "../primitive.ts";
 import { REQUEST, requestDigest, statementOf, withStatement } from "../request.ts";
@@ -89,6 +90,8 @@ export const REQUEST_PAYLOAD = withStatement({
 const text = payloadText(REQUEST, REQUEST_PAYLOAD);
 export const DIGEST = requestDigest(new TextEncoder().encode(text));
 export const STATEMENT = statementOf(REQUEST_PAYLOAD, REQUEST_PAYLOAD.effect, DIGEST);
+/** A state of the log, as an approval and a witness name it. */
+export const LOG_HEAD: TreeHead = { size: 42, root: bytesToHex(bytesOf("root of the log", 32)) };
 const about = { request: REQUEST_PAYLOAD.request, digest: DIGEST };
 const enrolled = { address: ADAS_DEVICE.address, vendor: "Ledger" as const, model: "flex" };
 
@@ -99,6 +102,7 @@ export const APPROVAL_PAYLOAD = {
   ...about,
   address: ADAS_DEVICE.address,
   signature: ADAS_DEVICE.sign(STATEMENT),
+  log: LOG_HEAD,
 };
 
 export const CARD_PAYLOAD = {
@@ -135,6 +139,7 @@ export async function samples(): Promise<Sample[]> {
   const fromHsm = (name: string, to = TO_APPROVERS.slice(0, 1)) => claims(name, HSM, to);
   const fromAda = (name: string) => claims(name, ADA, TO_HSM);
   const { jws: card } = await sampleOf(CARD, CARD_PAYLOAD, HSM);
+  const checkpoint = await signCheckpoint(originOf(HSM.signer.kid), LOG_HEAD, HSM.signer, HSM.jwk);
   return [
     await sampleOf(REQUEST, REQUEST_PAYLOAD, HSM),
     await sampleOf(APPROVAL, APPROVAL_PAYLOAD, ADA),
@@ -143,9 +148,17 @@ export async function samples(): Promise<Sample[]> {
     await sampleOf(FREEZE, { ...fromAda("freeze"), vault: "Treasury-1" }, ADA),
     await sampleOf(PAIR, { ...claims("pair", INVITE, TO_HSM), key: ADA.jwk, seal: ADA_SEAL.jwk }, INVITE),
     await sampleOf(ENROLMENT, { ...fromAda("enrolment"), ...enrolled, path: "m/44'/60'/7'/0/0" }, ADA),
+    await sampleOf(WITNESS, { ...fromAda("witness"), checkpoint }, ADA),
     await sampleOf(
       SYNC,
-      { ...fromAda("sync"), known: [about.request], charter: 3, seal: { n: 2, key: ADA_SEAL.jwk } },
+      {
+        ...fromAda("sync"),
+        known: [about.request],
+        charter: 3,
+        seal: { n: 2, key: ADA_SEAL.jwk },
+        log: LOG_HEAD,
+        witness: (await sampleOf(WITNESS, { ...fromAda("witness"), checkpoint }, ADA)).jws,
+      },
       ADA,
     ),
     await sampleOf(
@@ -195,28 +208,6 @@ export async function samples(): Promise<Sample[]> {
         roles: ["approver", "admin"],
         devices: [{ ...enrolled, state: "enrolled" }],
         standing: "member",
-      },
-      HSM,
-    ),
-    await sampleOf(
-      RECEIPT,
-      {
-        ...fromHsm("receipt", TO_APPROVERS),
-        ...about,
-        n: 1,
-        state: "pending",
-        records: [
-          {
-            kind: "approval",
-            person: "Ada",
-            of: APPROVAL_PAYLOAD.jti,
-            at: NOW,
-            vendor: "Ledger",
-            address: APPROVAL_PAYLOAD.address,
-            reason: null,
-          },
-        ],
-        hash: null,
       },
       HSM,
     ),

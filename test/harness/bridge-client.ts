@@ -42,6 +42,8 @@ export class BridgeClient {
   readonly #frames: BridgeFrame[] = [];
   readonly #waiting = new Set<Waiter>();
   #card: string | null = null;
+  /** Called when the bridge shows a card. */
+  onCard: () => void = () => undefined;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -109,6 +111,7 @@ export class BridgeClient {
   #receive(frame: BridgeFrame): void {
     if (frame.t === "ready") this.#card = frame.card;
     if (frame.t === "card") this.#card = frame.jws;
+    if (frame.t === "ready" || frame.t === "card") this.onCard();
     const waiter = [...this.#waiting].find(({ fits }) => fits(frame));
     if (waiter === undefined) {
       this.#frames.push(frame);

@@ -61,6 +61,11 @@ export async function makeCompany(options: WorldOptions = {}): Promise<World> {
   });
   return {
     ...world,
+    restartBridge: async (options) => {
+      await world.restartBridge(options);
+      // As a browser does by itself: after a restart the agent waits for what they know.
+      for (const { mail } of members.values()) void mail.reconnect().catch(() => undefined);
+    },
     dispose: async () => {
       for (const member of members.values()) member.close();
       await world.dispose();

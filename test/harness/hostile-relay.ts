@@ -15,6 +15,7 @@ import {
   parseBridgeFrame,
   parseClientFrame,
 } from "../../protocol/frame.ts";
+import { typOf } from "./message.ts";
 import type { Spy } from "./spy.ts";
 
 export type Frame = BridgeFrame | ClientFrame;
@@ -35,7 +36,7 @@ export const relayAll: Rule = ({ frame }) => [frame];
 
 /** True for a frame that carries a message of this type, by a spy's word. */
 export function carries({ jws }: Pick<Passing, "jws">, type: { readonly typ: string }): boolean {
-  return jws !== undefined && peekEnvelope(jws).typ === type.typ;
+  return jws !== undefined && typOf(jws) === type.typ;
 }
 
 /** One party's connection: its two WebSockets. */

@@ -1,15 +1,20 @@
 /**
- * What a script knows as an extension: its two keys, a connection to the bridge, every message that came, and the charter as the acts
- * among them give it. It seals to the newest card and follows a rotation as an extension does. protocol/README.md, "Sealing", "Charter".
+ * What a script knows as an extension: its two keys, a connection to the bridge, every message that came, the charter as the acts among
+ * them give it, and the log as the views show it. It seals to the newest card, says what it knows of the log at every login and to every
+ * newer card, and follows a rotation as an extension does. protocol/README.md, "Sealing", "Charter", "View".
  */
 import { ACT, applyAct, type Charter } from "../../protocol/charter.ts";
+import { originOf } from "../../protocol/checkpoint.ts";
 import { type Claims, type MessageType, openEnvelope, peekEnvelope } from "../../protocol/envelope.ts";
-import type { Card } from "../../protocol/message.ts";
+import type { Receipt } from "../../protocol/log-entry.ts";
+import { type Card, SYNC, WELCOME, WITNESS } from "../../protocol/message.ts";
 import { type PublicJwk, thumbprint } from "../../protocol/primitive.ts";
 import { REQUEST } from "../../protocol/request.ts";
 import { makeSealKey, publicSealJwk, seal, unseal } from "../../protocol/seal.ts";
+import { isView } from "../../protocol/view.ts";
 import { BridgeClient, type Key, newJti, now } from "./bridge-client.ts";
-import { claimsOf, frameIdOf, jtiOf, openCard, signerOf } from "./message.ts";
+import { LogMemory } from "./log-memory.ts";
+import { claimsOf, frameIdOf, isPast, jtiOf, message, nextKeyOf, openCard, signerOf } from "./message.ts";
 import { retry } from "./retry.ts";
 
 /** A message that came, opened. */
@@ -19,32 +24,47 @@ export interface Opened<T> {
   readonly jws: string;
 }
 
+interface Parts {
+  readonly key: Key;
+  readonly port: number;
+  readonly hsm: string;
+  readonly hsmJwk: PublicJwk;
+  readonly seal: { readonly key: PublicJwk; readonly secret: CryptoKey };
+}
+
 export class Mail {
   readonly key: Key;
   readonly port: number;
-  /** Every message that came and was unsealed, oldest first. Nothing of it is verified here. */
+  /** Every envelope that came and was unsealed, oldest first. Nothing of it is verified here. */
   readonly messages: string[] = [];
-  /** What could not be used: codes, oldest first. */
+  readonly log = new LogMemory();
+  readonly views = this.log.views;
+  readonly receipts = this.log.receipts;
+  /** Whether it keeps what it knows to itself when an agent starts: somebody who is away, or whom the bridge cuts off. */
+  isQuiet = false;
+  /** What could not be used: codes. */
   readonly refused: string[] = [];
   /** What the acts that came make; null before the founding. */
   charter: Charter | null = null;
   /** Ids of the requests that those acts carried out. */
   readonly carriedOut: string[] = [];
+  /** Ids of the requests that came, and the identities that those for a rotation name. */
+  readonly #asked = new Set<string>();
+  readonly #next: PublicJwk[] = [];
   readonly #pinned = new Map<string, PublicJwk>();
   readonly #sealKeys = new Map<string, CryptoKey>();
   readonly #waiting = new Set<() => void>();
+  /** Thumbprint of the identity that signed the founding, once a welcome has said it. */
+  #founder: string | undefined;
   #hsm: string;
   #seal: { n: number; key: PublicJwk };
   #client: BridgeClient;
+  /** The number of the card that was last told what is known here; before the first sync that is nobody. */
+  #told: number | undefined;
+  /** When the agent was last asked from where its log goes on. Milliseconds. */
+  #askedAt = 0;
 
-  private constructor(parts: {
-    key: Key;
-    port: number;
-    hsm: string;
-    hsmJwk: PublicJwk;
-    seal: { key: PublicJwk; secret: CryptoKey };
-    client: BridgeClient;
-  }) {
+  private constructor(parts: Parts & { client: BridgeClient }) {
     this.key = parts.key;
     this.port = parts.port;
     this.#hsm = parts.hsm;
@@ -52,17 +72,11 @@ export class Mail {
     this.#seal = { n: 1, key: parts.seal.key };
     this.#sealKeys.set(thumbprint(parts.seal.key), parts.seal.secret);
     this.#client = parts.client;
-    void this.#pump(parts.client);
+    this.#follow(parts.client);
   }
 
   /** Logs in with a key that the roster has, or will have soon. */
-  static async open(parts: {
-    key: Key;
-    port: number;
-    hsm: string;
-    hsmJwk: PublicJwk;
-    seal: { key: PublicJwk; secret: CryptoKey };
-  }): Promise<Mail> {
+  static async open(parts: Parts): Promise<Mail> {
     const client = await retry(async () => await BridgeClient.connect(parts.port, parts.hsm, parts.key));
     return new Mail({ ...parts, client });
   }
@@ -107,6 +121,23 @@ export class Mail {
     this.#client.send({ v: 1, t: "send", id, to, body });
   }
 
+  /** Says what is known here, and asks for what is missing: of `known` requests the receipts. Returns its `jti`. */
+  async sync(known: readonly string[] = []): Promise<string> {
+    const card = await this.card();
+    this.#told = card.n;
+    const jws = await this.makeSync(known);
+    this.send(await seal(jws, card.seal));
+    return jtiOf(jws);
+  }
+
+  /** The sync that would be sent now. */
+  async makeSync(known: readonly string[] = []): Promise<string> {
+    const { head, note } = this.log.known ?? { head: null, note: null };
+    const witness = note === null ? null : await message(WITNESS, this.key, this.#hsm, { checkpoint: note });
+    const body = { known: [...known], charter: this.charter?.n ?? 0, seal: this.#seal, log: head, witness };
+    return await message(SYNC, this.key, this.#hsm, body);
+  }
+
   /** Makes a new receiving key, under the next number. It is to be told by a sync; the old ones still open. */
   async renewSeal(): Promise<void> {
     const pair = await makeSealKey(true);
@@ -125,15 +156,20 @@ export class Mail {
     for (let at = 0; ; at += 1) {
       while (at >= this.messages.length) await this.#news();
       const jws = this.messages[at] ?? "";
-      if (peekEnvelope(jws).typ !== type.typ) continue;
-      const opened = await openEnvelope(jws, {
-        type,
-        keyOf: this.#keyFor(jws),
-        audience: this.key.signer.kid,
-        now: now(),
-      });
+      if (peekEnvelope(jws).typ !== type.typ || isPast(jws)) continue;
+      const expected = { type, keyOf: this.#keyFor(jws), audience: this.key.signer.kid, now: now() };
+      const opened = await openEnvelope(jws, expected);
       const picked = pick({ ...opened, jws });
       if (picked !== undefined) return picked;
+    }
+  }
+
+  /** Waits for a receipt that satisfies `until`. All that came are looked at, oldest first. */
+  async receipt(until: (receipt: Receipt) => boolean): Promise<Receipt> {
+    for (;;) {
+      const found = this.receipts.find(until);
+      if (found !== undefined) return found;
+      await this.#news();
     }
   }
 
@@ -145,7 +181,15 @@ export class Mail {
   async reconnect(): Promise<void> {
     this.#client.close();
     this.#client = await retry(async () => await BridgeClient.connect(this.port, this.#hsm, this.key));
-    void this.#pump(this.#client);
+    this.#follow(this.#client);
+    if (this.#told !== undefined) await this.#syncAll();
+  }
+
+  /** Resolves once all that the bridge had for this member before is here. */
+  async drained(): Promise<void> {
+    const pong = this.#client.take(({ t }) => t === "pong");
+    this.#client.send({ v: 1, t: "ping" });
+    await pong;
   }
 
   close(): void {
@@ -154,6 +198,25 @@ export class Mail {
 
   async #news(): Promise<void> {
     await new Promise<void>((resolve) => this.#waiting.add(resolve));
+  }
+
+  #follow(client: BridgeClient): void {
+    client.onCard = () => void this.#greet(client).catch(() => undefined);
+    void this.#pump(client);
+  }
+
+  /** A newer card is an agent that has started, or has a new key: it is told what is known here. */
+  async #greet(client: BridgeClient): Promise<void> {
+    const told = this.#told;
+    if (told === undefined || this.isQuiet || client !== this.#client || client.card === null) return;
+    const { n } = await openCard(client.card, this.#hsm);
+    if (n > told) await this.#syncAll();
+  }
+
+  /** A sync by itself: every request that came is known. */
+  async #syncAll(): Promise<void> {
+    const ended = new Set(this.receipts.filter(({ state }) => !OPEN.has(state)).map(({ request }) => request));
+    await this.sync([...this.#asked].filter((id) => !ended.has(id)).slice(-500));
   }
 
   async #pump(client: BridgeClient): Promise<void> {
@@ -170,9 +233,35 @@ export class Mail {
   }
 
   async #receive(body: string): Promise<void> {
-    const jws = await unseal(body, (kid) => this.#sealKeys.get(kid));
-    if (peekEnvelope(jws).typ === ACT.typ) await this.#apply(jws);
-    this.messages.push(jws);
+    const text = await unseal(body, (kid) => this.#sealKeys.get(kid));
+    if (isView(text)) return await this.#look(text);
+    const { typ } = peekEnvelope(text);
+    if (typ === ACT.typ) await this.#apply(text);
+    if (typ === WELCOME.typ) await this.#meet(text);
+    if (typ === REQUEST.typ) this.#note(text);
+    this.messages.push(text);
+  }
+
+  #note(request: string): void {
+    this.#asked.add(String(claimsOf(request)["request"]));
+    const next = nextKeyOf(request);
+    if (next !== undefined) this.#next.push(next);
+  }
+
+  /** Whose log it is, from a welcome that the pinned identity signed. */
+  async #meet(jws: string): Promise<void> {
+    const expected = { type: WELCOME, keyOf: this.#keyFor(jws), audience: this.key.signer.kid, now: now() };
+    this.#founder = (await openEnvelope(jws, expected)).payload.founder;
+  }
+
+  /** One that may go on from what is known has the agent asked from where. */
+  async #look(text: string): Promise<void> {
+    const keys = [...this.#pinned.values(), ...this.#next];
+    const origin = originOf(this.#founder ?? this.#hsm);
+    const judged = await this.log.look(text, { origin, keys, hsm: this.#hsm });
+    if (judged !== "unproven" || Date.now() - this.#askedAt < ASK_EVERY) return;
+    this.#askedAt = Date.now();
+    void this.#syncAll().catch(() => undefined);
   }
 
   /** One that is known already changes nothing; one that comes too early is asked for again by the next sync. */
@@ -182,9 +271,11 @@ export class Mail {
     const first = this.charter?.hsm ?? signerOf(jws, String(iss));
     if (first === undefined || Number(n) !== (this.charter?.n ?? 0) + 1) return;
     const before = thumbprint(first);
-    const applied = await applyAct(this.charter, jws, first);
-    this.charter = applied.charter;
-    this.carriedOut.push(applied.request.request);
+    const { charter, request } = await applyAct(this.charter, jws, first);
+    this.charter = charter;
+    this.carriedOut.push(request.request);
+    // The admins have decided from where the log goes on.
+    if (request.verb === "RESTORE") this.log.known = { head: request.change.log, note: null };
     const next = thumbprint(this.charter.hsm);
     if (before !== this.#hsm || next === before) return;
     this.#pinned.set(next, this.charter.hsm);
@@ -195,8 +286,11 @@ export class Mail {
 
   /** The pinned identities; and of a rotation the next one, which signs its own request where the old one is lost. */
   #keyFor(jws: string): (kid: string) => PublicJwk | undefined {
-    const claims = peekEnvelope(jws).typ === REQUEST.typ ? claimsOf(jws) : {};
-    const next = claims["verb"] === "ROTATE" ? (claims["change"] as { to: PublicJwk }).to : undefined;
+    const next = peekEnvelope(jws).typ === REQUEST.typ ? nextKeyOf(jws) : undefined;
     return (kid) => this.#pinned.get(kid) ?? (next !== undefined && thumbprint(next) === kid ? next : undefined);
   }
 }
+
+const OPEN: ReadonlySet<string> = new Set(["proposed", "pending", "approved"]);
+/** Many views may be under way when one does not fit. Milliseconds. */
+const ASK_EVERY = 1_000;

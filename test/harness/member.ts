@@ -5,20 +5,19 @@
 import type { Charter } from "../../protocol/charter.ts";
 import type { Claims, MessageType } from "../../protocol/envelope.ts";
 import { parseInvite } from "../../protocol/invite.ts";
+import type { Receipt } from "../../protocol/log-entry.ts";
 import {
   APPROVAL,
+  type Approval,
   ENROLMENT,
   FREEZE,
   FREEZES,
   type Freezes,
   PAIR,
-  RECEIPT,
   REFUSAL,
   REJECTION,
-  type Receipt,
   type Refusal,
   type RejectReason,
-  SYNC,
   WELCOME,
   type Welcome,
   WITHDRAWAL,
@@ -48,6 +47,8 @@ export interface MemberOptions {
   /** The device at hand; a new one where it is not named. */
   readonly device?: LooseDevice;
 }
+
+type ApprovalChange = Partial<Pick<Approval, "signature" | "digest" | "request" | "address" | "log">>;
 
 /** Messages are kept until they are asked for. */
 export class Member implements Participant {
@@ -172,18 +173,23 @@ export class Member implements Participant {
     await this.mail.post(jws);
   }
 
-  async approve(
-    arrived: Arrived,
-    change: Partial<{ signature: string; digest: string; request: string; address: string }> = {},
-  ): Promise<string> {
+  async approve(arrived: Arrived, change: ApprovalChange = {}): Promise<string> {
+    const jws = await this.approval(arrived, change);
+    await this.postRaw(jws);
+    return jtiOf(jws);
+  }
+
+  /** What approves it, not sent yet. */
+  async approval(arrived: Arrived, change: ApprovalChange = {}): Promise<string> {
     const body = {
       request: arrived.payload.request,
       digest: arrived.digest,
       address: this.device.address,
       signature: this.device.sign(arrived.statement),
+      log: this.mail.log.head,
     };
     // An approval lasts as long as its request.
-    return await this.post(APPROVAL, { ...body, ...change }, this.key, arrived.payload.exp);
+    return await message(APPROVAL, this.key, this.hsm, { ...body, ...change }, arrived.payload.exp);
   }
 
   async reject({ payload, digest }: Arrived, reason: RejectReason = "other"): Promise<string> {
@@ -199,9 +205,9 @@ export class Member implements Participant {
     return await this.post(FREEZE, { vault });
   }
 
-  /** Asks for all that was missed, and tells the receiving key. */
+  /** Asks for all that was missed, tells the receiving key, and shows what is known of the log. */
   async sync(known: string[] = []): Promise<string> {
-    return await this.post(SYNC, { known, charter: this.charter?.n ?? 0, seal: this.mail.seal });
+    return await this.mail.sync(known);
   }
 
   /** Receives with a new key from now on. */
@@ -221,9 +227,7 @@ export class Member implements Participant {
 
   /** A receipt of a request that satisfies `until`. */
   async receipt(id: string, until: (receipt: Receipt) => boolean = () => true): Promise<Receipt> {
-    return await this.mail.find(RECEIPT, ({ payload }) =>
-      payload.request === id && until(payload) ? payload : undefined,
-    );
+    return await this.mail.receipt((receipt) => receipt.request === id && until(receipt));
   }
 
   /** The refusal of the message `jti`. */

@@ -2,10 +2,11 @@
 import { p256 } from "@noble/curves/nist.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { base64url } from "jose";
-import { type Claims, type MessageType, openEnvelope, signEnvelope } from "../../protocol/envelope.ts";
+import { type Claims, type MessageType, openEnvelope, peekEnvelope, signEnvelope } from "../../protocol/envelope.ts";
 import { DEVELOPMENT_BRIDGE } from "../../protocol/invite.ts";
 import { CARD, type Card } from "../../protocol/message.ts";
 import { jwkOfPoint, type PublicJwk, thumbprint } from "../../protocol/primitive.ts";
+import { isView } from "../../protocol/view.ts";
 import { type Key, newJti, now } from "./bridge-client.ts";
 
 /** A message of `key` to `audience`, valid for an hour or until `exp`. */
@@ -19,6 +20,11 @@ export async function message<T extends Claims>(
   const claims: Claims = { v: 1, iss: key.signer.kid, aud: [audience], jti: newJti(), iat: now(), exp };
   // The schema of `type` checks the whole; TypeScript cannot add the two halves of a generic.
   return await signEnvelope(type, { ...claims, ...body } as unknown as T, key.signer);
+}
+
+/** The type of an envelope, or what a view has in its place. */
+export function typOf(text: string): string {
+  return isView(text) ? "oc-view" : peekEnvelope(text).typ;
 }
 
 /** What a payload says, unverified. */
@@ -42,6 +48,17 @@ export function signerOf(jws: string, kid: string): PublicJwk | undefined {
     }
   }
   return undefined;
+}
+
+/** The identity that a request for a rotation names. */
+export function nextKeyOf(jws: string): PublicJwk | undefined {
+  const { verb, change } = claimsOf(jws);
+  return verb === "ROTATE" ? (change as { to: PublicJwk }).to : undefined;
+}
+
+/** Whether it has expired: an old message is left alone, and is no forgery. */
+export function isPast(jws: string): boolean {
+  return Number(claimsOf(jws)["exp"]) <= now();
 }
 
 export function jtiOf(jws: string): string {

@@ -1,7 +1,7 @@
 /**
  * An agent that lies: an HSM identity of its own, whose fingerprint people have compared and pinned, at a real bridge. It pairs and
  * enrols whoever comes, founds a company of that person and three puppets, signs whatever request it is told to, and answers approvals
- * with a receipt. Its founding is honest, or nothing that comes after would be believed; it has no vault.
+ * with a receipt in its log. Its founding is honest, or nothing that comes after would be believed; it has no vault.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,6 @@ import {
   openEnvelope,
   payloadText,
   peekEnvelope,
-  signEnvelope,
   signPayload,
 } from "../../protocol/envelope.ts";
 import { DEVELOPMENT_BRIDGE, encodeInvite } from "../../protocol/invite.ts";
@@ -26,10 +25,10 @@ import {
   FREEZES,
   PAIR,
   type Pair,
-  RECEIPT,
   type RequestRecord,
   ROSTER,
   SYNC,
+  type Sync,
   WELCOME,
 } from "../../protocol/message.ts";
 import type { Device } from "../../protocol/people.ts";
@@ -37,8 +36,10 @@ import { fingerprint, type PublicJwk, sha256Hex, thumbprint } from "../../protoc
 import { REQUEST, type RequestPayload } from "../../protocol/request.ts";
 import { makeSealKey, publicSealJwk, seal, unseal } from "../../protocol/seal.ts";
 import { BridgeClient, type Key, makeKey, newJti, now } from "./bridge-client.ts";
+import { message } from "./message.ts";
 import { type Program, startProgram } from "./program.ts";
 import { foundingOf, makePuppets, type Puppet } from "./rogue-founding.ts";
+import { RogueLog } from "./rogue-log.ts";
 
 interface Parts {
   readonly bridge: Program;
@@ -54,6 +55,11 @@ export class RogueAgent {
   readonly port: number;
   /** Approvals that came, verified under the member's key. */
   readonly approvals: Approval[] = [];
+  /** Syncs that came. */
+  readonly syncs: Sync[] = [];
+  readonly log: RogueLog;
+  /** The size of the log that the browser was shown. */
+  shown = 0;
   readonly #parts: Parts;
   readonly #name: string;
   #invite: PublicJwk | undefined;
@@ -67,6 +73,7 @@ export class RogueAgent {
 
   private constructor(hsm: Key, port: number, name: string, parts: Parts) {
     this.hsm = hsm;
+    this.log = new RogueLog(hsm);
     this.port = port;
     this.#name = name;
     this.#parts = parts;
@@ -86,7 +93,7 @@ export class RogueAgent {
     const link = await makeKey();
     const pair = await makeSealKey(true);
     const body = { n: 1, hsm: hsm.jwk, link: link.jwk, seal: await publicSealJwk(pair) };
-    const card = await signed(hsm, CARD, DEVELOPMENT_BRIDGE, body);
+    const card = await message(CARD, hsm, DEVELOPMENT_BRIDGE, body);
     const client = await BridgeClient.connect(port, hsm.signer.kid, link, card);
     const parts = { bridge, client, folder, secret: pair.privateKey, puppets: await makePuppets() };
     const agent = new RogueAgent(hsm, port, name, parts);
@@ -131,12 +138,40 @@ export class RogueAgent {
     return this.#charter.charter;
   }
 
+  /** The people whose browsers and devices it has itself. */
+  get puppets(): readonly Puppet[] {
+    return this.#parts.puppets;
+  }
+
+  /** Shows the browser anything at all: a view, or what is none. */
+  async show(text: string): Promise<void> {
+    await this.#send(this.member, text);
+  }
+
+  /** Sends a message that the HSM identity signs. */
+  async tell<T extends Claims>(type: MessageType<T>, body: Omit<T, keyof Claims>): Promise<void> {
+    await this.show(await message(type, this.hsm, this.member, body));
+  }
+
+  /** Shows the log honestly, with these entries. */
+  async showLog(entries: readonly number[] = []): Promise<void> {
+    const from = this.shown;
+    this.shown = this.log.tree.leaves.length;
+    await this.show(await this.log.view(from, entries));
+  }
+
+  /** Its answer to a sync; honest until a test says otherwise. */
+  onSync: (sync: Sync) => Promise<void> = async ({ log }) => {
+    this.shown = log?.size ?? 0;
+    if (this.log.tree.leaves.length > 0) await this.showLog();
+  };
+
   /** Signs a payload as it is, schema or not, and sends it. */
   async sendRequest(payload: RequestPayload | Record<string, unknown>): Promise<void> {
     await this.#send(this.member, await signPayload(REQUEST, JSON.stringify(payload), this.hsm.signer));
   }
 
-  /** Throws what went wrong while it was serving. */
+  /** Throws what went wrong meanwhile. */
   check(): void {
     if (this.#failure !== undefined) throw new Error("the rogue agent failed", { cause: this.#failure });
   }
@@ -172,29 +207,32 @@ export class RogueAgent {
         return await this.#welcome(from);
       }
       case SYNC.typ: {
-        const { charter } = await this.#open(SYNC, jws);
+        const sync = await this.#open(SYNC, jws);
         await this.#welcome(from);
-        if (this.#charter !== undefined && charter === 0) await this.#send(from, this.#charter.act);
-        return await this.#send(from, await signed(this.hsm, FREEZES, from, { n: 1, freezes: [] }));
+        if (this.#charter !== undefined && sync.charter === 0) await this.#send(from, this.#charter.act);
+        this.syncs.push(sync);
+        await this.onSync(sync);
+        return await this.#send(from, await message(FREEZES, this.hsm, from, { n: 1, freezes: [] }));
       }
       case APPROVAL.typ: {
         const approval = await this.#open(APPROVAL, jws);
         this.approvals.push(approval);
         const isFounding = approval.request === this.#founding?.payload.request;
         if (isFounding) await this.#found(jws);
-        return await this.#receipt(from, approval, isFounding ? "enacted" : "pending");
+        return await this.#receipt(approval, isFounding ? "enacted" : "pending");
       }
       default:
         throw new Error(`a ${peekEnvelope(jws).typ} came`);
     }
   }
 
-  async #receipt(from: string, approval: Approval, state: "enacted" | "pending"): Promise<void> {
+  async #receipt(approval: Approval, state: "enacted" | "pending"): Promise<void> {
     const { jti: of, request, digest, iat: at, address } = approval;
     const person = this.#name;
     const record: RequestRecord = { kind: "approval", person, of, at, vendor: "Ledger", address, reason: null };
-    const body = { request, digest, n: 1, state, records: [record], hash: null };
-    await this.#send(from, await signed(this.hsm, RECEIPT, from, body));
+    const common = { v: 1, at, request, digest } as const;
+    const index = this.log.append({ ...common, kind: "state", n: 1, state, records: [record], hash: null });
+    await this.showLog([index]);
   }
 
   /** With the person's own approval and the puppets' the founding takes effect. */
@@ -205,12 +243,13 @@ export class RogueAgent {
     const statement = payload.statement.replace("{digest}", digest);
     const approvals = [approval];
     for (const { key, device } of this.#parts.puppets) {
-      const body = { request: payload.request, digest, address: device.address, signature: device.sign(statement) };
-      approvals.push(await signed(key, APPROVAL, this.hsm.signer.kid, body, payload.exp));
+      const signature = device.sign(statement);
+      const body = { request: payload.request, digest, address: device.address, signature, log: null };
+      approvals.push(await message(APPROVAL, key, this.hsm.signer.kid, body, payload.exp));
     }
     const { policy, people } = payload;
     const body = { n: 1, previous: null, request: text, approvals, policy, people };
-    const act = await signed(this.hsm, ACT, this.hsm.signer.kid, body, ACT_EXP);
+    const act = await message(ACT, this.hsm, this.hsm.signer.kid, body, ACT_EXP);
     this.#charter = { act, charter: (await applyAct(null, act, this.hsm.jwk)).charter };
     await this.#send(this.member, act);
     await this.#welcome(this.member);
@@ -230,14 +269,14 @@ export class RogueAgent {
     const roles = ["initiator" as const, "approver" as const, "admin" as const];
     const founder = this.hsm.signer.kid;
     const body = { hsm: this.hsm.jwk, founder, founding: null, name: this.#name, roles, devices, standing };
-    await this.#send(to, await signed(this.hsm, WELCOME, to, body));
+    await this.#send(to, await message(WELCOME, this.hsm, to, body));
   }
 
   async #publishRoster(): Promise<void> {
     this.#rosters += 1;
     const members = this.#paired === undefined ? [] : [this.#paired.key];
     const invites = this.#invite === undefined ? [] : [{ key: this.#invite, exp: now() + 3600 }];
-    const jws = await signed(this.hsm, ROSTER, DEVELOPMENT_BRIDGE, { n: this.#rosters, members, invites });
+    const jws = await message(ROSTER, this.hsm, DEVELOPMENT_BRIDGE, { n: this.#rosters, members, invites });
     this.#parts.client.send({ v: 1, t: "roster", jws });
   }
 
@@ -250,15 +289,4 @@ export class RogueAgent {
     if (this.#paired === undefined) throw new Error("nobody is paired");
     return this.#paired.key;
   }
-}
-
-async function signed<T extends Claims>(
-  key: Key,
-  type: MessageType<T>,
-  audience: string,
-  body: Omit<T, keyof Claims>,
-  exp = now() + 3600,
-): Promise<string> {
-  const claims: Claims = { v: 1, iss: key.signer.kid, aud: [audience], jti: newJti(), iat: now(), exp };
-  return await signEnvelope(type, { ...claims, ...body } as unknown as T, key.signer);
 }

@@ -7,11 +7,11 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { importJWK, type JWK } from "jose";
-import { peekEnvelope } from "../../protocol/envelope.ts";
 import { PAIR, SYNC } from "../../protocol/message.ts";
 import { type PublicJwk, thumbprint } from "../../protocol/primitive.ts";
 import { unseal } from "../../protocol/seal.ts";
-import { claimsOf } from "./message.ts";
+import { VIEW } from "./forged-view.ts";
+import { claimsOf, typOf } from "./message.ts";
 
 type Line = { readonly iv: string; readonly text: string } | { readonly key: JWK };
 
@@ -55,7 +55,9 @@ export class Spy {
   }
 
   #learn(jws: string): void {
-    const { typ } = peekEnvelope(jws);
+    const typ = typOf(jws);
+    // It tells of no key.
+    if (typ === VIEW.typ) return;
     const claims = claimsOf(jws);
     if (typ === PAIR.typ) this.#receivers.set(thumbprint(claims["key"] as PublicJwk), claims["seal"] as PublicJwk);
     if (typ === SYNC.typ) this.#receivers.set(String(claims["iss"]), (claims["seal"] as { key: PublicJwk }).key);

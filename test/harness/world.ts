@@ -75,6 +75,10 @@ export interface WorldOptions {
   readonly between?: (bridgePort: number) => Promise<number>;
   readonly people?: readonly Founder[];
   readonly policy?: PolicyPlan;
+  /** Puts something between the agent and its token: the module that it loads instead, and the environment for that. */
+  readonly hsm?: (
+    token: SoftHsm,
+  ) => Promise<{ readonly module: string; readonly env: Readonly<Record<string, string>> }>;
   /** Code to be loaded into the agent's process. */
   readonly spy?: { readonly module: string };
   /** Settings of the bridge besides those that every test has. */
@@ -84,7 +88,8 @@ export interface WorldOptions {
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "opencustody-world-"));
   const token = makeSoftHsm("opencustody-test", folder);
-  const env = { ...process.env, ...token.env };
+  const { module, env: hsmEnv } = await (options.hsm?.(token) ?? token);
+  const env = { ...process.env, ...hsmEnv };
   const configFile = join(folder, "opencustody.json");
   const bridgeFile = join(folder, "bridge.json");
   const programs: { agent?: Program; bridge?: Program } = {};
@@ -95,7 +100,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       configFile,
       JSON.stringify({
         data: "agent",
-        hsm: { module: token.module, token: { label: token.tokenLabel }, pin: { file: token.pinFile } },
+        hsm: { module, token: { label: token.tokenLabel }, pin: { file: token.pinFile } },
         bridge: { url: DEVELOPMENT_BRIDGE, dial },
       }),
     );

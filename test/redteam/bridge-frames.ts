@@ -95,6 +95,7 @@ export const FRAMES: readonly Attack<Bridged>[] = [
         if (new Set(lengths).size === 1 && new Set(requests).size === 1) tally.refused("no difference");
         else tally.through(`lengths ${lengths.join(", ")} and ${requests.join(", ")}`);
       }
+      await stage.settled(ada);
     },
   },
   {
@@ -139,14 +140,14 @@ export const FRAMES: readonly Attack<Bridged>[] = [
         digest: asked.digest,
         reason: "suspicious",
       });
-      const before = ada.mail.messages.length;
+      const before = ada.mail.log.receipts.length;
       await stage.attempt(tally, async () => {
         await stage.capture(ada, async () => await ada.postRaw(jws));
-        return ada.mail.messages.length === before ? "no receipt" : "answered";
+        return ada.mail.log.receipts.length === before ? "no receipt" : "answered";
       });
       await stage.attempt(tally, async () => {
         await stage.capture(ada, async () => await ada.freeze(VAULT));
-        return ada.mail.messages.length === before ? "no receipt" : "answered";
+        return ada.mail.log.receipts.length === before ? "no receipt" : "answered";
       });
       await world.json("freeze", VAULT);
       for (const member of [bob, dan])

@@ -50,7 +50,7 @@ export const TRANSPLANTS: readonly Attack<Bridged>[] = [
       const messages = [
         await signEnvelope(
           APPROVAL,
-          { ...claims, jti: newJti(), ...about, address: device.address, signature },
+          { ...claims, jti: newJti(), ...about, address: device.address, signature, log: null },
           key.signer,
         ),
         await signEnvelope(REJECTION, { ...claims, jti: newJti(), ...about, reason: "other" }, key.signer),

@@ -1,11 +1,11 @@
 /** A bridge that was taken over, and a browser behind it: what it delivers, repeats, reorders and makes up. Nothing of it is believed. */
 import { ACT } from "../../protocol/charter.ts";
 import { peekEnvelope } from "../../protocol/envelope.ts";
-import { FREEZES, RECEIPT, REFUSAL, WELCOME } from "../../protocol/message.ts";
+import { FREEZES, REFUSAL, WELCOME } from "../../protocol/message.ts";
 import { REQUEST } from "../../protocol/request.ts";
 import { signedBy, withBit, withClaims, withHeader, withoutSignature } from "../harness/forgery.ts";
 import { relayAll } from "../harness/hostile-relay.ts";
-import { claimsOf } from "../harness/message.ts";
+import { claimsOf, typOf } from "../harness/message.ts";
 import { storedIn } from "../harness/verdict.ts";
 import type { Attack, Group } from "./attack.ts";
 import { Browsing, pause } from "./browsing.ts";
@@ -26,7 +26,7 @@ function documentsOf({ relay }: Stage): { cards: string[]; rosters: string[] } {
   return { cards, rosters: frames.flatMap((frame) => (frame.t === "roster" ? [frame.jws] : [])) };
 }
 
-const TYPES = [REQUEST, RECEIPT, WELCOME, FREEZES, REFUSAL];
+const TYPES = [REQUEST, WELCOME, FREEZES, REFUSAL];
 
 const ATTACKS: readonly Attack<Browsing>[] = [
   {
@@ -49,8 +49,8 @@ const ATTACKS: readonly Attack<Browsing>[] = [
   {
     id: "browser-forged",
     by: "hostile bridge",
-    what: "a request, receipt, welcome, list of freezes and refusal with other words, another signature, none, or a stranger's",
-    tries: 40,
+    what: "a request, welcome, list of freezes and refusal with other words, another signature, none, or a stranger's",
+    tries: 32,
     refused: [
       "ERR_ENVELOPE_SIGNATURE",
       "ERR_SEAL_MALFORMED",
@@ -114,15 +114,15 @@ const ATTACKS: readonly Attack<Browsing>[] = [
   {
     id: "browser-stamps",
     by: "hostile bridge",
-    what: "a request, a receipt and a list of freezes of the HSM's under another sender: Ada, a stranger, Alice herself",
+    what: "a request, a receipt in a view of the log and a list of freezes of the HSM's under another sender: Ada, a stranger, Alice herself",
     tries: 9,
     refused: ["ERR_ENVELOPE_KEY"],
     run: async (browsing, tally) => {
       const { stage } = browsing;
-      for (const type of [REQUEST, RECEIPT, FREEZES]) {
-        const body = await browsing.seal(lastOf(stage, type));
+      for (const text of [lastOf(stage, REQUEST), stage.ada.mail.views.at(-1) ?? "", lastOf(stage, FREEZES)]) {
+        const body = await browsing.seal(text);
         for (const from of [stage.ada.kid, stage.stranger.signer.kid, browsing.wire().key])
-          await browsing.attempt(tally, async () => await browsing.strike(body, from), type.typ);
+          await browsing.attempt(tally, async () => await browsing.strike(body, from), typOf(text));
       }
     },
   },

@@ -23,7 +23,7 @@ import type { Setting } from "./setting.ts";
 import { NOTHING, Stage } from "./stage.ts";
 
 const ALICE = "Aloysia";
-const TABLES = ["pairing", "card", "charter", "freezes", "stops", "devices", "requests", "outbox", "early"];
+const TABLES = ["pairing", "card", "charter", "freezes", "stops", "devices", "requests", "outbox", "early", "alarms"];
 
 export class Browsing implements Setting {
   readonly stage: Stage;

@@ -10,7 +10,8 @@ import { type MovableClock, movableClock } from "../harness/movable-clock.ts";
 import { waitForRequest } from "../harness/requests.ts";
 import type { Attack, Group, Tally } from "./attack.ts";
 import { type Company, closeCompany, move, openCompany, PAYEE, PLAN, person, policyText, propose } from "./company.ts";
-import { start, whileEdited } from "./record.ts";
+import { onRecord, start, whileEdited } from "./record.ts";
+import { linesOf } from "./relog.ts";
 import { mustDrop, mustNotCount, mustStay } from "./tries.ts";
 
 interface Timed extends Company {
@@ -113,7 +114,40 @@ const ATTACKS: readonly Attack<Timed>[] = [
       clock.ahead(0);
     },
   },
+  {
+    id: "log-back-in-time",
+    by: "hostile network",
+    what: "The clock is set back by a minute, a day and a year before a rejection, so that the log would tell of it as earlier than it was",
+    tries: 3,
+    refused: ["at most a minute"],
+    run: async (timed, tally) => {
+      const { world, clock } = timed;
+      const alice = person(timed, "Alice");
+      for (const seconds of [-MINUTE, -DAY, -365 * DAY]) {
+        const { id } = await propose(timed);
+        const request = await alice.request(id);
+        await world.agent().stop();
+        const before = latest(timed);
+        clock.ahead(seconds);
+        await start(timed);
+        await alice.reject(request);
+        const { at } = await alice.receipt(id, ({ state }) => state === "rejected");
+        // What the record may have lost of a minute that had begun (README.md of protocol/, "Time").
+        if (at >= before - MINUTE) tally.refused("at most a minute");
+        else tally.through(`an entry is ${before - at} seconds older than one before it`);
+        await world.json("log", "verify");
+        await world.agent().stop();
+        clock.ahead(0);
+        await start(timed);
+      }
+    },
+  },
 ];
+
+/** When the last entry of the log was made. */
+function latest({ world }: Timed): number {
+  return Math.max(...onRecord(world, linesOf).map((line) => (JSON.parse(line) as { at: number }).at));
+}
 
 /** A recovery that its people approved, and a clock that is set on before each start: without steps, while the agent runs. */
 async function recoverEarly(timed: Timed, tally: Tally, steps: readonly number[]): Promise<void> {
@@ -151,7 +185,7 @@ async function lookTwice(): Promise<void> {
 /** An approval as it would be, but for its times. */
 async function postAt(by: Member, { payload, digest, statement }: Arrived, times: { iat: number; exp: number }) {
   const { address } = by.device;
-  const said = { request: payload.request, digest, address, signature: by.device.sign(statement) };
+  const said = { request: payload.request, digest, address, signature: by.device.sign(statement), log: null };
   const jws = await message(APPROVAL, by.key, by.hsm, { ...said, ...times });
   await by.postRaw(jws);
   return jtiOf(jws);

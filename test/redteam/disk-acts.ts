@@ -2,6 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ACT, type Act } from "../../protocol/charter.ts";
 import { signPayload } from "../../protocol/envelope.ts";
+import { EMPTY_ROOT } from "../../protocol/merkle.ts";
 import { LONG_CHAIN } from "../../protocol/vectors/chain.ts";
 import { HSM } from "../../protocol/vectors/keys.ts";
 import { type Key, makeKey } from "../harness/bridge-client.ts";
@@ -49,7 +50,7 @@ export const ACTS: readonly Attack<Disk>[] = [
       for (const founder of [null, HSM.jwk])
         await mustNotStart(disk, tally, (db) => {
           db.exec("DELETE FROM acts; DELETE FROM requests");
-          db.prepare("INSERT INTO acts (n, jws, at) VALUES (1, ?, 1)").run(LONG_CHAIN[0]?.jws ?? "");
+          db.prepare("INSERT INTO acts (n, jws, at, entry) VALUES (1, ?, 1, 0)").run(LONG_CHAIN[0]?.jws ?? "");
           if (founder !== null)
             db.prepare("UPDATE meta SET value = ? WHERE key = 'founder'").run(JSON.stringify(founder));
         });
@@ -68,7 +69,7 @@ export const ACTS: readonly Attack<Disk>[] = [
         "DELETE FROM acts WHERE n = 1",
         "DELETE FROM acts",
         "UPDATE acts SET n = -n; UPDATE acts SET n = 5 + n WHERE n IN (-2, -3); UPDATE acts SET n = -n WHERE n < 0",
-        "INSERT INTO acts (n, jws, at) SELECT 99, jws, at FROM acts WHERE n = 2",
+        "INSERT INTO acts (n, jws, at, entry) SELECT 99, jws, at, entry FROM acts WHERE n = 2",
       ])
         await mustNotStart(disk, tally, (db) => db.exec(sql));
     },
@@ -128,15 +129,16 @@ export const ACTS: readonly Attack<Disk>[] = [
   {
     id: "changed-anchor",
     by: "hostile disk",
-    what: "The token's anchor is destroyed, replaced by one of another form, and by one that knows another act",
-    tries: 3,
+    what: "The token's anchor is destroyed, replaced by one of another form, and by ones that know another act and another log",
+    tries: 4,
     refused: ["ERR_STATE"],
     run: async (disk, tally) => {
       const { world } = disk;
       for (const [what, text] of [
         ["drop-anchor", ""],
         ["anchor", "{}"],
-        ["anchor", JSON.stringify({ act: 1, head: "00".repeat(32), frozen: [] })],
+        ["anchor", JSON.stringify({ act: 1, head: "00".repeat(32), frozen: [], log: { size: 0, root: EMPTY_ROOT } })],
+        ["anchor", JSON.stringify({ act: 0, head: null, frozen: [], log: { size: 3, root: "00".repeat(32) } })],
       ] as const)
         await mustNotStart(disk, tally, async () => await useToken(world, world.token.tokenLabel, what, text));
     },

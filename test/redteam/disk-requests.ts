@@ -119,6 +119,7 @@ export const DISK_REQUESTS: readonly Attack<Disk>[] = [
           address: signer.address,
           signature: signer.sign(statement),
           jti,
+          log: null,
         };
         return { jws: await message(APPROVAL, key, hsm, said, payload.exp), jti, person: name };
       };

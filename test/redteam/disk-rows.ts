@@ -2,13 +2,11 @@
 import type { DatabaseSync } from "node:sqlite";
 import { exportJWK, generateKeyPair } from "jose";
 import { DEVELOPMENT_BRIDGE, encodeInvite } from "../../protocol/invite.ts";
-import { RECEIPT } from "../../protocol/message.ts";
 import { thumbprint } from "../../protocol/primitive.ts";
 import { type Key, makeKey, newJti, now } from "../harness/bridge-client.ts";
 import { invite, vouch } from "../harness/company.ts";
 import { LooseDevice } from "../harness/loose-device.ts";
 import { Member } from "../harness/member.ts";
-import { message } from "../harness/message.ts";
 import type { Attack } from "./attack.ts";
 import { identity, move, person, propose } from "./company.ts";
 import type { Disk } from "./disk.ts";
@@ -195,45 +193,6 @@ export const ROWS: readonly Attack<Disk>[] = [
           await mustRefuse(disk, tally, async () => await move(disk, { verb: "UNFREEZE", change: { vault: null } }));
         },
       );
-    },
-  },
-  {
-    id: "planted-mail",
-    by: "hostile disk",
-    what: "A receipt that says signed is put into the outbox, signed by another key in its own name and in the HSM's",
-    tries: 2,
-    refused: ["ERR_ENVELOPE_KEY", "ERR_ENVELOPE_SIGNATURE"],
-    run: async (disk, tally) => {
-      const { world } = disk;
-      const bob = person(disk, "Bob");
-      const { id, digest } = await propose(disk);
-      const own = await makeKey();
-      for (const kid of [own.signer.kid, await identity(world)]) {
-        const key: Key = { ...own, signer: { ...own.signer, kid } };
-        const hash = `0x${"11".repeat(32)}`;
-        const jws = await message(RECEIPT, key, bob.kid, {
-          request: id,
-          digest,
-          n: 9,
-          state: "signed",
-          records: [],
-          hash,
-        });
-        await whileEdited(
-          disk,
-          tally,
-          (db) =>
-            db
-              .prepare("INSERT INTO outbox (id, receiver, jws, seal) VALUES (?, ?, ?, NULL)")
-              .run(newJti(), bob.kid, jws),
-          async () => {
-            await start(disk);
-            while (!bob.mail.messages.includes(jws)) await new Promise((resolve) => setTimeout(resolve, 20));
-            await tally.mustThrow(async () => await bob.receipt(id, ({ state }) => state === "signed"));
-            bob.mail.messages.splice(bob.mail.messages.indexOf(jws), 1);
-          },
-        );
-      }
     },
   },
   {

@@ -1,11 +1,14 @@
 /**
  * Attacks by who has the disk of the agent's host: the record is edited while the agent is stopped, an older one restored, the token
- * swapped. What is not here is not claimed: a whole day restored, record and token together, is for the log to show.
+ * swapped, and both taken back together, which people's browsers notice. What is not here is not claimed.
  */
 import type { Group } from "./attack.ts";
 import { type Company, carry, closeCompany, move, openCompany, policyText } from "./company.ts";
 import { ACTS } from "./disk-acts.ts";
+import { DISK_LOG } from "./disk-log.ts";
+import { RECEIPTS } from "./disk-receipts.ts";
 import { DISK_REQUESTS } from "./disk-requests.ts";
+import { RESTORES } from "./disk-restore.ts";
 import { ROWS } from "./disk-rows.ts";
 import { type Copy, copyOf } from "./record.ts";
 
@@ -43,5 +46,5 @@ export const DISK: Group<Disk> = {
   name: "the agent's disk",
   open,
   close: closeCompany,
-  attacks: [...ACTS, ...DISK_REQUESTS, ...ROWS],
+  attacks: [...ACTS, ...DISK_REQUESTS, ...DISK_LOG, ...RESTORES, ...RECEIPTS, ...ROWS],
 };

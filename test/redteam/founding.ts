@@ -162,6 +162,7 @@ const ATTACKS: readonly Attack<Unfounded>[] = [
       await start(unfounded);
       await last.decide(id);
       await waitForRequest(world, id, ({ state }) => state === "enacted");
+      await last.mail.act(id);
       const { people } = last.charter ?? {};
       const same = isDeepStrictEqual([await policyText(world), people], [payload.change.policy, payload.change.people]);
       if (same) tally.refused("as signed");

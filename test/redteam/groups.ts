@@ -8,6 +8,7 @@ import { conductGroup, type Result } from "./conduct.ts";
 import { DISK } from "./disk.ts";
 import { FOUNDING } from "./founding.ts";
 import { JOSE } from "./jose.ts";
+import { LOG } from "./log.ts";
 import { NETWORK } from "./network.ts";
 import { PEOPLE } from "./people.ts";
 
@@ -35,5 +36,6 @@ export const GROUPS: readonly Listed[] = [
   listed(PEOPLE),
   listed(FOUNDING),
   listed(DISK),
+  listed(LOG),
   listed(CLOCK),
 ];

@@ -137,6 +137,7 @@ export const SIGNATURES: readonly Attack<Josed>[] = [
           ...(JSON.parse(textsOf(approval).payload) as object),
           address: undefined,
           signature: undefined,
+          log: undefined,
           reason: "other",
         }),
         stage.bob.key,

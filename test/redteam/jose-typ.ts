@@ -12,7 +12,6 @@ import {
   MOTION,
   PAIR,
   PROPOSAL,
-  RECEIPT,
   REFUSAL,
   REJECTION,
   RESEAL,
@@ -21,6 +20,7 @@ import {
   VOUCH,
   WELCOME,
   WITHDRAWAL,
+  WITNESS,
 } from "../../protocol/message.ts";
 import { REQUEST } from "../../protocol/request.ts";
 import type { Attack } from "./attack.ts";
@@ -39,10 +39,10 @@ const FOREIGN = [
   CARD,
   ROSTER,
   WELCOME,
-  RECEIPT,
   REFUSAL,
   FREEZES,
   RESEAL,
+  WITNESS,
   REQUEST,
   ACT,
 ];

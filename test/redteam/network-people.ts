@@ -74,7 +74,7 @@ export const PEOPLE: readonly Attack<Setting>[] = [
       const signature = stage.ada.device.sign(asked.statement);
       const seal = await publicSealJwk(await makeSealKey(false));
       const messages = [
-        await stage.sign(invite, APPROVAL, { request: asked.id, digest: asked.digest, address, signature }),
+        await stage.sign(invite, APPROVAL, { request: asked.id, digest: asked.digest, address, signature, log: null }),
         await stage.sign(invite, FREEZE, { vault: null }),
         await stage.sign(invite, PAIR, { key: stage.ada.key.jwk, seal }),
         await stage.sign(invite, PAIR, { key: invite.jwk, seal }),
@@ -106,7 +106,7 @@ export const PEOPLE: readonly Attack<Setting>[] = [
         await stage.approval(asked, eve),
         await stage.sign(eve.key, REJECTION, { request: asked.id, digest: asked.digest, reason: "other" }),
         await stage.sign(eve.key, FREEZE, { vault: null }),
-        await stage.sign(eve.key, SYNC, { known: [], charter: 0, seal }),
+        await stage.sign(eve.key, SYNC, { known: [], charter: 0, seal, log: null, witness: null }),
       ];
       for (const jws of messages) await stage.attempt(tally, async () => await stage.strikeWith(jws, eve.kid));
       await stage.settled(stage.ada);

@@ -1,6 +1,6 @@
 /** Stolen keys and devices, and one person who would count as two. A person's approval needs both halves, and counts once. */
 
-import { keyName } from "../../protocol/governance.ts";
+import { keyName } from "../../protocol/motion-statement.ts";
 import { thumbprint } from "../../protocol/primitive.ts";
 import { BridgeClient, makeKey } from "../harness/bridge-client.ts";
 import { change, enact, invite, joinMember, vouch } from "../harness/company.ts";

@@ -149,7 +149,7 @@ export const REQUESTS: readonly Attack<Company>[] = [
       await mustNotCount(company, tally, carol, id, async () => {
         const { statement } = await carol.request(id);
         const { address } = carol.device;
-        const body = { request: id, digest, address, signature: carol.device.sign(statement), jti: used };
+        const body = { request: id, digest, address, signature: carol.device.sign(statement), jti: used, log: null };
         const jws = await message(APPROVAL, carol.key, carol.hsm, body);
         await carol.postRaw(jws);
         return used;

@@ -1,6 +1,6 @@
 /**
  * The agent's record and token as somebody with the host's disk has them: stopped, edited with SQLite, and started again. What was there
- * is put back after each try, so that the next one meets an honest agent.
+ * is put back after each try, what people's browsers remember of the log as well, so that the next one meets an honest agent.
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import type { Company } from "./company.ts";
 type Edit = (db: DatabaseSync) => unknown;
 
 /** Runs `work` on the record while no agent has it. */
-export function onRecord<T>(world: World, work: (db: DatabaseSync) => T): T {
+export function onRecord<T>(world: Pick<World, "folder">, work: (db: DatabaseSync) => T): T {
   const db = new DatabaseSync(join(world.folder, "agent", "agent.db"));
   try {
     return work(db);
@@ -87,6 +87,7 @@ export async function whileEdited(
 ): Promise<void> {
   const { world } = company;
   const seen = await cards(company);
+  const remembered = [...company.members.values()].map(({ mail }) => ({ mail, known: mail.log.known }));
   await world.agent().stop();
   const copy = copyOf(world);
   const asItWas = numbers(world);
@@ -101,14 +102,14 @@ export async function whileEdited(
     const reached = numbers(world);
     putBack(world, copy, ["record", "token"]);
     // The bridge takes no number twice: the honest agent goes on after those that the edited one used.
-    onRecord(world, (db) => {
-      for (const key of ["card", "roster"])
-        db.prepare("UPDATE meta SET value = ? WHERE key = ?").run(
-          String(Math.max(reached[key] ?? 0, asItWas[key] ?? 0) + 1),
-          key,
-        );
-    });
+    onRecord(world, (db) => goOnFrom(db, reached, asItWas));
     rmSync(copy.folder, { recursive: true });
+    for (const { mail, known } of remembered) {
+      // What the edited agent has shown is on its way no more.
+      if (mail.isOpen) await mail.drained();
+      mail.isQuiet = false;
+      mail.log.known = known;
+    }
     await start(company, seen);
   }
 }
@@ -155,7 +156,15 @@ function effects(world: World): string {
   });
 }
 
-function numbers(world: World): Record<string, number> {
+/** Cards and rosters are numbered after all that the bridge has seen. */
+export function goOnFrom(db: DatabaseSync, ...used: readonly Record<string, number>[]): void {
+  for (const key of ["card", "roster"]) {
+    const next = Math.max(...used.map((numbers) => numbers[key] ?? 0)) + 1;
+    db.prepare("UPDATE meta SET value = ? WHERE key = ?").run(String(next), key);
+  }
+}
+
+export function numbers(world: Pick<World, "folder">): Record<string, number> {
   return onRecord(world, (db) => {
     const rows = db.prepare("SELECT key, value FROM meta WHERE key IN ('card', 'roster')").all();
     return Object.fromEntries(rows.map((row) => [String(row["key"]), Number(row["value"])]));

@@ -145,7 +145,7 @@ export class Stage implements Parts {
     const { request, exp } = asked.payload;
     const { address } = by.device;
     const claims = { v: 1, iss: by.kid, aud: [this.hsm], jti: newJti(), iat: now(), exp } as const;
-    const body = { request, digest: asked.digest, address, signature: by.device.sign(asked.statement) };
+    const body = { request, digest: asked.digest, address, signature: by.device.sign(asked.statement), log: null };
     return await signEnvelope(APPROVAL, { ...claims, aud: [...claims.aud], ...body, ...change }, by.key.signer);
   }
 
@@ -215,13 +215,14 @@ export class Stage implements Parts {
 
   /** All that the agent's record says of people, policy, freezes and requests, a line each. */
   async state(): Promise<string[]> {
-    const { bridge: _bridge, hsm: _hsm, ...status } = await this.world.ask<Line>({ command: "status" });
+    const { act, policy, people, frozen, open, clock, behind } = await this.world.ask<Line>({ command: "status" });
     const members = await this.world.ask<Line>({ command: "members.list" });
-    const policy = await this.world.ask<Line>({ command: "policy.show", n: null });
+    const document = await this.world.ask<Line>({ command: "policy.show", n: null });
     const requests = await this.world.ask<{ id: string }[]>({ command: "request.list" });
     const shown: unknown[] = [];
     for (const { id } of requests) shown.push(await this.show(id));
-    return [status, members, policy, ...shown].map((value) => JSON.stringify(value));
+    const status = { act, policy, people, frozen, open, clock, behind };
+    return [status, members, document, ...shown].map((value) => JSON.stringify(value));
   }
 
   async #asked(id: string, who = [this.ada, this.bob, this.dan]): Promise<Asked> {

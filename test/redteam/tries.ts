@@ -91,7 +91,12 @@ export async function mustDrop(
 }
 
 /** A request on which too few decided: still open, with nothing signed and nothing in force. */
-export async function mustStay({ world }: Running, tally: Tally, id: string, state: string): Promise<void> {
+export async function mustStay(
+  { world }: { world: Pick<World, "ask"> },
+  tally: Tally,
+  id: string,
+  state: string,
+): Promise<void> {
   const view = await showRequest(world, id);
   if (view.state === state && (view.signed ?? null) === null) tally.refused(`stays ${state}`);
   else tally.through(`${id} is ${view.state}`);

@@ -10,6 +10,8 @@ import { CharterBook, type Desk } from "../../../hsm-agent/desk.ts";
 import { receive } from "../../../hsm-agent/inbound.ts";
 // oxlint-disable-next-line no-restricted-imports -- what is fuzzed is the code itself
 import { Journal } from "../../../hsm-agent/journal.ts";
+// oxlint-disable-next-line no-restricted-imports -- what is fuzzed is the code itself
+import { startOf, Witnesses } from "../../../hsm-agent/witnesses.ts";
 import { applyAct } from "../../../protocol/charter.ts";
 import { APPROVAL, ENROLMENT, FREEZE, PAIR, REJECTION, SYNC, WITHDRAWAL } from "../../../protocol/message.ts";
 import { type PublicJwk, thumbprint } from "../../../protocol/primitive.ts";
@@ -36,8 +38,9 @@ export async function inbound(): Promise<Target> {
   const [founding] = ACTS.rotatedByTheOld;
   const { charter } = await applyAct(null, founding?.jws ?? "", ACTS.hsm);
   const problems: string[] = [];
-  // What the agent calls a failure of its own is one: nothing that anybody sends may be.
-  const log = pino({ level: "error" }, { write: (line: string) => void problems.push(line) });
+  // What the agent calls a failure of its own is one: nothing that anybody sends may be. A record that is behind is none of its own.
+  const write = (line: string) => void (line.includes("not the newest") ? undefined : problems.push(line));
+  const log = pino({ level: "error" }, { write });
   const book = new CharterBook();
   book.current = charter;
   const { jwk, signer } = HSM;
@@ -50,12 +53,16 @@ export async function inbound(): Promise<Target> {
     wake: () => undefined,
   };
   // Receiving needs no HSM, and here it would throw.
-  let desk = { ...rest, journal: freshJournal() } as unknown as Desk;
+  const fresh = (): Desk => {
+    const journal = freshJournal();
+    return { ...rest, journal, witnesses: new Witnesses(journal, book, startOf(journal)) } as unknown as Desk;
+  };
+  let desk = fresh();
   const { receiver } = readVectors("seal") as { receiver: PublicJwk & { d: string } };
   const { d: _, ...card } = receiver;
   const opening = await importJWK(receiver, "ECDH-ES");
   if (opening instanceof Uint8Array) throw new TypeError("no private key");
-  const keys = { get: (kid: string) => (kid === thumbprint(card) ? opening : undefined) };
+  const keys = { get: (kid: string) => (kid === thumbprint(card) ? opening : undefined), isFresh: () => true };
   const untouched = stateOf(desk);
   return {
     attempt: async (random) => {
@@ -67,7 +74,7 @@ export async function inbound(): Promise<Target> {
       const state = stateOf(desk);
       if (state === untouched) return clear(desk);
       const old = desk;
-      desk = { ...desk, journal: freshJournal() };
+      desk = fresh();
       try {
         requireRightful(old, from, jws);
       } finally {
@@ -81,6 +88,7 @@ export async function inbound(): Promise<Target> {
 
 /** Refusals pile up; nobody reads them here. */
 function clear({ journal }: Desk): "refused" {
+  for (const key of ["behind", "restore-base"]) journal.removeMeta(key);
   for (const kid of KEYS.keys()) journal.removeMailOf(kid);
   for (const { n } of journal.owed()) journal.removeOwed(n);
   return "refused";
@@ -133,9 +141,10 @@ function freshJournal(): Journal {
     network: network.id,
   } as const;
   journal.transaction(() => {
-    journal.addAct(1, ACTS.rotatedByTheOld[0]?.jws ?? "", NOW);
+    journal.setMeta("founder", JSON.stringify(HSM.jwk));
+    journal.addAct({ n: 1, verb: "FOUND", request, head: "00".repeat(32) }, ACTS.rotatedByTheOld[0]?.jws ?? "");
     journal.addRequest({ ...row, ...numbers, initiator, payload, digest });
-    journal.issueRequest(request, "pending", jws);
+    journal.issueRequest({ id: request, digest }, "pending", jws);
     const invite = {
       kid: INVITE.signer.kid,
       key: INVITE.jwk,

@@ -3,8 +3,17 @@ import * as v from "valibot";
 // oxlint-disable-next-line no-restricted-imports -- what is fuzzed is the code itself
 import { inspectRequest } from "../../../extension/check.ts";
 import { payloadText } from "../../../protocol/envelope.ts";
+import { CHANGES } from "../../../protocol/governance.ts";
 import { thumbprint } from "../../../protocol/primitive.ts";
-import { isTransfer, motionStatementOf, REQUEST, requestDigest, statementOf } from "../../../protocol/request.ts";
+import {
+  isTransfer,
+  motionStatementOf,
+  REQUEST,
+  type RequestPayload,
+  requestDigest,
+  statementOf,
+  withMotionStatement,
+} from "../../../protocol/request.ts";
 import { checkText } from "../../../protocol/statement.ts";
 import { KEYS, readVectors, signAnything } from "../corpus.ts";
 import { accept, acceptLater, given, require, type Target } from "../target.ts";
@@ -42,6 +51,30 @@ export function requests(): Target {
   };
 }
 
+/** What a RESTORE names is all in the statement: another change has another one, and what is no change has none. */
+export function restores(): Target {
+  const payload = VALID.map((one) => JSON.parse(one.payload) as RequestPayload).find(({ verb }) => verb === "DRILL");
+  if (payload === undefined || payload.verb !== "DRILL") throw new TypeError("no motion to start from");
+  const head = (size: number) => ({ size, root: "ab".repeat(32) });
+  const nonces = [1, 10].map((chain) => ({ vault: "Treasury-1", network: `eip155:${chain}`, nonce: 7 }));
+  const changes = [null, head(900)].map((seen) => JSON.stringify({ log: head(800), seen, nonces }));
+  const known = new Map<string, string>();
+  return {
+    attempt: (random) => {
+      const text = given(mutated(random, random.pick(changes), changes));
+      const change = v.safeParse(CHANGES.RESTORE, parse(text));
+      if (!change.success || JSON.stringify(change.output) !== text) return "refused";
+      const asked = accept(() => withMotionStatement({ ...payload, verb: "RESTORE", change: change.output }));
+      if (asked === undefined) return "refused";
+      const statement = accept(() => motionStatementOf(asked, "0".repeat(64)));
+      require(statement !== undefined && checkText(statement) === statement, "a statement that no device shows");
+      require((known.get(statement) ?? text) === text, "two changes with one statement");
+      known.set(statement, text);
+      return "accepted";
+    },
+  };
+}
+
 /** The HSM identity means ill, or is in the wrong hands: the extension believes the bytes. */
 export function inspected(): Target {
   const { hsm, audience, now } = TRANSFERS;
@@ -55,7 +88,7 @@ export function inspected(): Target {
     roles: ["approver", "admin"] as const,
     bridge: "",
   };
-  const world = { ...trust, devices: [], charter: null, freezes: null, now };
+  const world = { ...trust, devices: [], charter: null, freezes: null, alarm: null, now };
   const header = JSON.stringify({ alg: "ES256", typ: REQUEST.typ, kid: key.kid });
   const known = new Map(TRANSFERS.valid.map(({ payload }) => [signed(payload), payload]));
   return {

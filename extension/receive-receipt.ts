@@ -1,0 +1,50 @@
+/**
+ * A receipt: the `state` entry of a request in a view of the log that was verified. README.md, "Receiving". Who signed the checkpoint
+ * stands beside it: of a rotation only the identity that asked can tell, of all else the pinned one.
+ */
+import type { Receipt } from "../protocol/log-entry.ts";
+import { count, strange } from "./arrival.ts";
+import type { Records } from "./database.ts";
+
+/** A receipt, and the identity that signed the checkpoint that it is in. */
+export interface SignedReceipt {
+  readonly receipt: Receipt;
+  /** Thumbprint. */
+  readonly by: string;
+}
+
+interface Signed {
+  readonly by: string;
+  /** Thumbprint of the pinned identity. */
+  readonly hsm: string;
+  /** Seconds. */
+  readonly now: number;
+}
+
+/** Keeps a receipt with its request, or until that comes. A lower number changes nothing. One of another identity's requests is counted, and not used. */
+export async function takeReceipt(records: Records, receipt: Receipt, { by, hsm, now }: Signed): Promise<void> {
+  const request = await records.get("requests", receipt.request);
+  if (request === undefined) {
+    if (by !== hsm) return await refuse(records, now);
+    const early = await records.get("early", receipt.request);
+    if (early === undefined || early.receipt.n < receipt.n) records.put("early", receipt.request, { receipt, by });
+    return;
+  }
+  // Of a rotation only the identity that signed it can tell; of all else the pinned one.
+  if (by !== (request.byNextIdentity ? request.payload.iss : hsm)) return await refuse(records, now);
+  if (receipt.digest !== request.digest) {
+    const message = "A receipt for another request under the same id was ignored; tell your operator.";
+    records.put("requests", request.id, { ...request, notice: { code: "ERR_REQUEST_DIFFERS", message } });
+    return;
+  }
+  if (receipt.n <= (request.receipt?.n ?? 0)) return;
+  const named = new Set(receipt.records.map((record) => record.of));
+  const mine = request.mine.map((one) => (named.has(one.jti) ? { ...one, received: true } : one));
+  for (const { jti } of mine.filter((one) => one.received)) records.remove("outbox", jti);
+  records.put("requests", request.id, { ...request, receipt, mine });
+}
+
+async function refuse(records: Records, now: number): Promise<void> {
+  const { code, message } = strange();
+  await count(records, { code, message: `A receipt was not used. ${message}` }, now);
+}

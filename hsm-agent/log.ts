@@ -1,0 +1,80 @@
+/**
+ * The agent's log in its record: one line for each decision, and the whole subtrees of their Merkle tree, so that no proof has to read
+ * more than a few of them. README.md of protocol/, "Log". Entries are appended by the statements of ledger.ts and journal.ts, in the
+ * transaction of what they tell of; nothing here changes or removes one.
+ */
+import type { TreeHead } from "../protocol/checkpoint.ts";
+import { type Entry, entryText } from "../protocol/log-entry.ts";
+import { completed, consistencyPath, inclusionPath, leafHash, nodeHash, rootAt } from "../protocol/merkle.ts";
+import type { ProvedEntry } from "../protocol/view.ts";
+import { text } from "./rows.ts";
+import { Store } from "./store.ts";
+
+/** An entry without what every entry has. */
+type Decision<E = Entry> = E extends Entry ? Omit<E, "v" | "at"> : never;
+
+export class Log extends Store {
+  /** What an entry's time is, in seconds: the agent's own clock once it is there (clock.ts). */
+  now: () => number = () => Math.floor(Date.now() / 1000);
+
+  /** Appends a decision. Within a transaction. Returns its index. */
+  protected append(decision: Decision): number {
+    const { kind, ...rest } = decision;
+    const line = entryText({ v: 1, kind, at: this.now(), ...rest } as Entry);
+    const index = this.logSize();
+    this.run("INSERT INTO log (n, entry) VALUES (?, ?)", index, line);
+    this.#addNode(0, index, leafHash(new TextEncoder().encode(line)));
+    for (const { level, at } of completed(index)) {
+      this.#addNode(level, at, nodeHash(this.node(level - 1, 2 * at), this.node(level - 1, 2 * at + 1)));
+    }
+    return index;
+  }
+
+  /** How many entries there are. */
+  logSize(): number {
+    const last = this.get("SELECT max(n) AS n FROM log")?.["n"];
+    return typeof last === "number" ? last + 1 : 0;
+  }
+
+  logHead(): TreeHead {
+    const size = this.logSize();
+    return { size, root: this.logRoot(size) };
+  }
+
+  /** The root when the log had `size` entries. */
+  logRoot(size: number): string {
+    return rootAt(size, (level, at) => this.node(level, at));
+  }
+
+  /** Whether the log once was as `head` says. */
+  hasBeen({ size, root }: TreeHead): boolean {
+    return size <= this.logSize() && this.logRoot(size) === root;
+  }
+
+  /** The lines from `index` on, at most `most` of them. */
+  logLines(index: number, most: number): string[] {
+    return this.all("SELECT entry FROM log WHERE n >= ? ORDER BY n LIMIT ?", index, most).map((row) =>
+      text(row["entry"]),
+    );
+  }
+
+  /** An entry with its path to the root of the first `size` entries. @throws Fault ERR_STATE where there is none */
+  prove(index: number, size: number): ProvedEntry {
+    const line = text(this.get("SELECT entry FROM log WHERE n = ?", index)?.["entry"]);
+    return { index, text: line, path: inclusionPath(index, size, (level, at) => this.node(level, at)) };
+  }
+
+  /** That the log of `from` entries is the beginning of the one of `size`. */
+  proveConsistency(from: number, size: number): string[] {
+    return consistencyPath(from, size, (level, at) => this.node(level, at));
+  }
+
+  /** The hash of a whole subtree. @throws Fault ERR_STATE where it is missing */
+  node(level: number, at: number): string {
+    return text(this.get("SELECT hash FROM log_nodes WHERE level = ? AND at = ?", level, at)?.["hash"]);
+  }
+
+  #addNode(level: number, at: number, hash: string): void {
+    this.run("INSERT INTO log_nodes (level, at, hash) VALUES (?, ?, ?)", level, at, hash);
+  }
+}

@@ -1,0 +1,163 @@
+/** RESTORE as an attacker or bad luck would have it: old disks, old tokens, a gap that grows, a token that is lost as well. */
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { removeRecord } from "./backup.ts";
+import { succeedOn } from "./init.ts";
+import { Journal } from "./journal.ts";
+import type { Restore } from "./restoring.ts";
+import type { Checkpoint } from "./showing.ts";
+import { Office } from "./testing.ts";
+import { LOG } from "./testing-agent.ts";
+import { MemoryHsm } from "./testing-hsm.ts";
+import { fault, makePerson } from "./testing-people.ts";
+import { backup, gap, headOf, known, lose, show } from "./testing-restore.ts";
+import { showRequest } from "./views.ts";
+
+const [ALICE, BOB, CAROL] = [makePerson("Alice"), makePerson("Bob"), makePerson("Carol")];
+const OLGA = makePerson("Olga");
+let office: Office;
+/** Signed and handed out before the backup, with nonce 7; approved and not signed; and what the backup lacks. */
+let sent: string;
+let waiting: string;
+let file: string;
+let newest: Checkpoint;
+beforeEach(async () => {
+  office = await Office.open([ALICE, BOB, CAROL], 2, OLGA);
+  sent = await office.propose(OLGA, "1");
+  await office.carry(sent, [ALICE, BOB]);
+  showRequest(office.desk, sent);
+  waiting = await office.propose(OLGA, "2");
+  await office.drive(waiting);
+  file = await backup(office);
+  const lost = await office.propose(OLGA, "3");
+  await office.carry(lost, [ALICE, BOB]);
+  showRequest(office.desk, lost);
+  newest = await known(office);
+});
+afterEach(() => office.dispose());
+
+const motion = async (change: Restore) => await office.motion(OLGA, { verb: "RESTORE", change });
+
+/** The browsers of these people say what they know, the admins approve, and it takes effect. */
+async function restore(change: Restore): Promise<string> {
+  const id = await motion(change);
+  for (const person of [ALICE, BOB]) expect(await office.approve(person, id)).toBeUndefined();
+  await office.drive(id);
+  return id;
+}
+
+async function sign(amount: string): Promise<{ nonce: number | null; signed: string | null }> {
+  const id = await office.propose(OLGA, amount);
+  await office.carry(id, [ALICE, BOB]);
+  showRequest(office.desk, id);
+  const { nonce, signed } = office.row(id);
+  return { nonce, signed };
+}
+
+test("a gap that grows meanwhile voids what was asked, and the old one is asked for in vain", async () => {
+  const earlier = newest;
+  await sign("4");
+  const later = await known(office);
+  await lose(office, file);
+  await show(office, ALICE, earlier);
+  const change = gap(office, 9);
+  const id = await motion(change);
+  for (const person of [ALICE, BOB]) await office.approve(person, id);
+  expect(await show(office, BOB, later)).toBe("ERR_LOG");
+  await office.drive(id);
+  expect(office.row(id).state).toBe("void");
+  await expect(motion(change)).rejects.toMatchObject(fault("ERR_STATE"));
+  expect(gap(office, 9).seen).toEqual(headOf(later));
+  expect(office.row(await restore(gap(office, 9))).state).toBe("enacted");
+});
+
+test("an old disk with an approved RESTORE on it, and its old token: nobody is heard, so nothing is done", async () => {
+  await lose(office, file);
+  await show(office, ALICE, newest);
+  const id = await restore(gap(office, 9));
+  await office.anchored();
+  const copy = join(office.folder, "copy.db");
+  const { anchor } = office.hsm;
+  await office.reopen((path) => copyFileSync(path, copy));
+  for (const person of [ALICE, BOB]) await show(office, person, newest);
+  await office.drive(id);
+  expect(office.row(id).state).toBe("enacted");
+  const first = await sign("5");
+  expect(first.nonce).toBe(9);
+  const now = await known(office);
+  // The disk and the token of then.
+  await office.anchored();
+  await office.reopen((path) => {
+    replace(copy, path);
+    office.hsm.anchor = anchor;
+  });
+  await office.drive(id);
+  expect(office.row(id).state).toBe("approved");
+  // Whoever speaks now knows more than it names.
+  expect(await show(office, ALICE, now, 2)).toBe("ERR_LOG");
+  expect(await show(office, BOB, now, 2)).toBe("ERR_LOG");
+  await office.drive(id);
+  expect(office.row(id).state).toBe("void");
+  expect(office.desk.charter.require().n).toBe(1);
+});
+
+test("RESTORE is for a record that is not the newest, and each is asked for once", async () => {
+  await lose(office, file);
+  for (const person of [ALICE, BOB]) await show(office, person, newest);
+  const change = gap(office, 9);
+  await restore(change);
+  await expect(motion(change)).rejects.toMatchObject({
+    ...fault("ERR_STATE"),
+    message: expect.stringContaining("nothing to restore") as string,
+  });
+});
+
+test("restored twice: the second backup counts, whatever was decided on the first", async () => {
+  await lose(office, file);
+  for (const person of [ALICE, BOB]) await show(office, person, newest);
+  const id = await motion(gap(office, 9));
+  const second = await backup(office);
+  await restore(gap(office, 10));
+  await lose(office, second).then(
+    () => expect.unreachable("the token knows the act"),
+    (error: unknown) => expect(error).toMatchObject(fault("ERR_STATE")),
+  );
+  await lose(office, await backup(office));
+  expect(office.desk.witnesses.isReadOnly).toBe(true);
+  expect(office.row(id).state).toBe("void");
+  for (const person of [ALICE, BOB]) expect(await show(office, person, await known(office))).toBeUndefined();
+  // Everybody's browser knows what is there, and still it takes the admins.
+  expect(office.desk.witnesses.isCurrent).toBe(false);
+  expect(gap(office).seen).toBeNull();
+  expect(office.row(await restore(gap(office))).state).toBe("enacted");
+  expect((await sign("6")).nonce).toBe(10);
+});
+
+test("the token is lost as well: the next identity comes first, then the RESTORE", async () => {
+  await office.anchored();
+  office.hsm = new MemoryHsm();
+  await lose(office, file).then(
+    () => expect.unreachable("an agent does not start on an empty token"),
+    (error: unknown) => expect(error).toMatchObject({ name: "Fault" }),
+  );
+  const fresh = new MemoryHsm();
+  const journal = new Journal(office.path);
+  // `opencustody succeed`, on the record that is in its place already.
+  await succeedOn(journal, fresh, LOG);
+  journal.close();
+  office.hsm = fresh;
+  await office.reopen();
+  expect(office.desk.witnesses.restoredAt).not.toBeNull();
+  const to = office.desk.identity.jwk;
+  await office.enact(OLGA, { verb: "ROTATE", change: { to } }, [ALICE, BOB]);
+  expect(office.desk.charter.require()).toMatchObject({ n: 2, hsm: to });
+  await expect(office.propose(OLGA)).rejects.toMatchObject(fault("ERR_LOG"));
+  for (const person of [ALICE, BOB]) await show(office, person, newest);
+  expect(office.row(await restore(gap(office, 9))).state).toBe("enacted");
+});
+
+function replace(from: string, path: string): void {
+  removeRecord(path);
+  copyFileSync(from, path);
+}

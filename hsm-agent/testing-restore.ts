@@ -1,0 +1,90 @@
+/** For the tests of this folder only: browsers that show what they know of the log, and a record that is lost and comes back. */
+import { renameSync } from "node:fs";
+import { join } from "node:path";
+import type { TreeHead } from "../protocol/checkpoint.ts";
+import { type Sync, WITNESS } from "../protocol/message.ts";
+import { backUp, removeRecord } from "./backup.ts";
+import { Journal } from "./journal.ts";
+import { copyRecord } from "./record-copy.ts";
+import { type Restored, restoreOn } from "./restore.ts";
+import { type Restore, restoreOf } from "./restoring.ts";
+import { type Checkpoint, newestCheckpoint } from "./showing.ts";
+import type { Office } from "./testing.ts";
+import { LOG } from "./testing-agent.ts";
+import { BRIDGE, type Person } from "./testing-people.ts";
+
+/** What a browser keeps of the log once it was shown all of it. */
+export async function known(office: Office): Promise<Checkpoint> {
+  return await newestCheckpoint(office.desk);
+}
+
+export function headOf({ size, root }: TreeHead): TreeHead {
+  return { size, root };
+}
+
+/** A login of somebody's browser that knows this of the log, and the acts up to `act`. Returns the code of its refusal. */
+export async function show(
+  office: Office,
+  person: Person,
+  checkpoint: Checkpoint,
+  act = office.desk.charter.require().n,
+): Promise<string | undefined> {
+  const witness = await office.message(WITNESS, person.key, { checkpoint: checkpoint.note });
+  return await logIn(office, person, { log: headOf(checkpoint), witness }, act);
+}
+
+export async function logIn(
+  office: Office,
+  person: Person,
+  shown: Pick<Sync, "log" | "witness">,
+  act = office.desk.charter.require().n,
+): Promise<string | undefined> {
+  return await office.receive(person.key, await office.syncOf(person, [], act, 1, shown));
+}
+
+let backups = 0;
+/** A backup of now. */
+export async function backup(office: Office): Promise<string> {
+  await newestCheckpoint(office.desk);
+  const file = join(office.folder, `backup-${(backups += 1)}.db`);
+  await backUp(office.desk.journal, office.folder, file, office.now);
+  return file;
+}
+
+/** Checks a backup and marks it, without anything in its place; `after` is called with the record that would be put there. */
+export async function examine(
+  office: Office,
+  file: string,
+  after: (path: string) => Promise<void> = async () => {},
+): Promise<Restored> {
+  const part = join(office.folder, "part.db");
+  removeRecord(part);
+  copyRecord(file, part);
+  const journal = new Journal(part);
+  let restored: Restored;
+  try {
+    restored = await restoreOn({ bridge: { url: BRIDGE } }, LOG, journal, office.hsm, () => office.now);
+  } finally {
+    journal.close();
+  }
+  await after(part);
+  return restored;
+}
+
+/** The disk is lost: the agent starts on the backup, and nobody's browser has said anything yet. */
+export async function lose(office: Office, file: string): Promise<Restored> {
+  office.trusting = false;
+  await office.anchored();
+  return await examine(office, file, async (part) => {
+    await office.reopen((path) => {
+      removeRecord(path);
+      renameSync(part, path);
+    });
+  });
+}
+
+/** What a RESTORE has to name now, with these nonces where they are not the record's own. */
+export function gap(office: Office, nonce?: number): Restore {
+  const change = restoreOf(office.desk);
+  return nonce === undefined ? change : { ...change, nonces: change.nonces.map((row) => ({ ...row, nonce })) };
+}

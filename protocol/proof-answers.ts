@@ -1,0 +1,137 @@
+/**
+ * Do a request's messages carry the state that the log says it has? README.md, "Verifying a proof", steps 9 and 10. Pure but for WebCrypto.
+ */
+import { type Approver, checkApproval, type Judged, missingOf } from "./approving.ts";
+import { type Applied } from "./charter.ts";
+import { type Claims, type MessageType, openEnvelope } from "./envelope.ts";
+import { Fault } from "./error.ts";
+import { type Entry, type Receipt } from "./log-entry.ts";
+import { APPROVAL, CANCELLATION, REJECTION, type RequestRecord, WITHDRAWAL } from "./message.ts";
+import { findOwner, type People } from "./people.ts";
+import { claimsOf } from "./proof-form.ts";
+import { isTransfer, type RequestPayload } from "./request.ts";
+
+export type ActEntry = Extract<Entry, { kind: "act" }>;
+
+/**
+ * 9. Each record was made from its message, which opens under a key of that person and is for this request. Returns whose approvals count:
+ * of different people, and of nobody who withdrew or rejected.
+ * @throws Fault ERR_ENVELOPE_*, ERR_APPROVAL_*, ERR_PROOF
+ */
+export async function checkAnswers(
+  messages: readonly string[],
+  receipt: Receipt,
+  judged: Judged,
+  people: People,
+): Promise<Approver[]> {
+  const { records } = receipt;
+  if (messages.length !== records.length) throw wrong("it has not one message for each record");
+  if (new Set(records.map(({ of }) => of)).size !== records.length) throw wrong("one message is counted twice");
+  const approvers: Approver[] = [];
+  for (const [at, record] of records.entries()) {
+    if (record.at > receipt.at) throw wrong("a record is later than the state that has it");
+    const approver = await checkAnswer(messages[at] ?? "", record, judged, people);
+    if (approver === null) continue;
+    if (approvers.some(({ name }) => name === approver.name))
+      throw new Fault("ERR_APPROVAL_DUPLICATE", `${approver.name} is counted twice`);
+    approvers.push(approver);
+  }
+  const stopped = records.filter(({ kind }) => kind !== "approval").map(({ person }) => person);
+  return approvers.filter(({ name }) => !stopped.includes(name));
+}
+
+async function checkAnswer(jws: string, record: RequestRecord, judged: Judged, people: People) {
+  const { payload } = judged;
+  const kind = record.kind === "cancellation" ? "files" : "extensions";
+  const keyOf = (kid: string) => {
+    const owner = findOwner(people, kid);
+    return owner?.kind === kind && owner.member.name === record.person ? owner.key : undefined;
+  };
+  const open = async <T extends Claims & { request: string; digest?: string }>(type: MessageType<T>) => {
+    // An approval is opened as of when it was recorded. A stop counts also where it came late.
+    const now = record.kind === "approval" ? record.at : claimsOf(jws).iat;
+    const opened = (await openEnvelope(jws, { type, keyOf, audience: payload.iss, now })).payload;
+    if (
+      opened.jti !== record.of ||
+      opened.request !== payload.request ||
+      (opened.digest ?? judged.digest) !== judged.digest
+    )
+      throw wrong(`the ${record.kind} by ${record.person} is not the one that its record names`);
+    return opened;
+  };
+  const requireFacts = (vendor: string | null, address: string | null, reason: string | null) => {
+    if (record.vendor !== vendor || record.address !== address || record.reason !== reason)
+      throw wrong(`the ${record.kind} by ${record.person} is recorded otherwise than it was made`);
+  };
+  switch (record.kind) {
+    case "approval": {
+      if (record.at >= payload.exp) throw wrong(`the approval by ${record.person} came after the request's end`);
+      const approver = checkApproval(await open(APPROVAL), judged, people);
+      requireFacts(approver.vendor, approver.address, null);
+      return approver;
+    }
+    case "rejection":
+      if (!mayReject(payload, record.person, people)) throw wrong(`${record.person} may not reject this`);
+      requireFacts(null, null, (await open(REJECTION)).reason);
+      return null;
+    case "withdrawal":
+      await open(WITHDRAWAL);
+      requireFacts(null, null, null);
+      return null;
+    case "cancellation":
+      if (record.person !== payload.initiator) throw wrong(`${record.person} did not propose this, and cancels it`);
+      await open(CANCELLATION);
+      requireFacts(null, null, null);
+      return null;
+  }
+}
+
+/** Who decides may reject; of a recovery every admin, and of a REMOVE not the person whom it is about. */
+function mayReject(payload: RequestPayload, person: string, people: People): boolean {
+  if (payload.verb === "REMOVE" && payload.change.name === person) return false;
+  if (payload.quorum.people.includes(person)) return true;
+  const isAdmin = people.members.some(({ name, roles }) => name === person && roles.includes("admin"));
+  return isAdmin && !isTransfer(payload) && payload.notBefore !== null;
+}
+
+/** What step 10 judges the state by. `acts`: those of the file. */
+export interface Outcome {
+  readonly judged: Judged;
+  readonly receipt: Receipt;
+  readonly approvers: readonly Approver[];
+  readonly act: ActEntry | null;
+  readonly acts: readonly Applied[];
+}
+
+/** 10. The state follows from the answers, and of a change the act is the request's. @throws Fault ERR_QUORUM, ERR_PROOF */
+export function checkOutcome({ judged: { payload }, receipt, approvers, act, acts }: Outcome): void {
+  const { state, records, hash } = receipt;
+  const has = (kind: RequestRecord["kind"]) => records.some((record) => record.kind === kind);
+  if (state === "proposed") throw wrong("a request that was only proposed was never asked for");
+  if (state === "signed" || state === "enacted") {
+    const missing = missingOf(payload, approvers);
+    if (missing !== undefined) throw new Fault("ERR_QUORUM", missing);
+    if (has("rejection") || has("cancellation")) throw wrong("it took effect although it was stopped");
+    if (isTransfer(payload) !== (state === "signed")) throw wrong("this kind of request has no such end");
+  }
+  if (state === "rejected" && !has("rejection")) throw wrong("nobody rejected it");
+  if (state === "cancelled" && !has("cancellation")) throw wrong("nobody cancelled it");
+  if (state === "expired" && receipt.at < payload.exp) throw wrong("it expired before its time");
+  if ((hash !== null) !== (state === "signed")) throw wrong("only what is signed has a hash");
+  const isAct = state === "enacted" && payload.verb !== "DRILL";
+  if ((act !== null) !== isAct) throw wrong("only a change that took effect is an act");
+  if (act !== null) requireAct(act, payload, acts);
+}
+
+function requireAct(entry: ActEntry, payload: RequestPayload, acts: readonly Applied[]): void {
+  const applied = acts[entry.n - 1];
+  const same =
+    applied?.charter.head === entry.head &&
+    entry.verb === payload.verb &&
+    applied.act.request === JSON.stringify(payload);
+  if (!same) throw wrong("the act is not this request's");
+}
+
+function wrong(what: string): Fault {
+  return new Fault("ERR_PROOF", what);
+}

@@ -1,0 +1,4 @@
+import { testGroup } from "./each.ts";
+import { LOG } from "./log.ts";
+
+testGroup(LOG);
