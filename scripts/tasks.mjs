@@ -56,7 +56,7 @@ export const TASKS = {
   soak: { needs: ["softhsm"], stages: (args) => [program("test/soak/run.ts", args)] },
   pictures: { needs: ["softhsm", "chromium"], stages: (args) => [build(), program("test/pictures.ts", args)] },
   bench: {
-    needs: ["softhsm", "chromium"],
+    needs: ["softhsm", "gcc", "chromium"],
     stages: (args) => [build(["--logLevel", "warn"]), program("test/bench.ts", args)],
   },
 };

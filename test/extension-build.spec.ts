@@ -98,7 +98,7 @@ test("no file makes code at run time or loads it from elsewhere", () => {
 test("pages hold no inline script or style, and name files of their own only", () => {
   const pages = texts(/\.html$/);
   expect(pages.map(([name]) => name)).toEqual(
-    ["approval", "enrol", "help", "inbox", "pair", "people"].map((page) => `pages/${page}.html`),
+    ["approval", "enrol", "help", "inbox", "pair", "people", "proof"].map((page) => `pages/${page}.html`),
   );
   for (const [name, html] of pages) {
     for (const [tag = "", body = ""] of html.matchAll(/<script\b[^>]*>([^]*?)<\/script>/g)) {
