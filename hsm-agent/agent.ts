@@ -11,6 +11,7 @@ import { type Hsm, openHsm } from "./hsm/owner.ts";
 import { Journal } from "./journal.ts";
 import { claimSocket } from "./lock.ts";
 import { Metrics } from "./metrics.ts";
+import { verifier } from "./secp256k1.ts";
 import { type Parts, type Session, serve } from "./session.ts";
 import { startOf } from "./witnesses.ts";
 
@@ -77,6 +78,8 @@ async function serveOn(config: Config, log: Logger, journal: Journal, hsm: Hsm):
     });
   };
   let session: Session = await serve(parts, next);
+  if (verifier === "noble")
+    log.warn("no native verifier on this machine: signatures are verified by the slower reference");
   journal.onCommit((commit) => {
     metrics.committed(commit);
     session.committed();

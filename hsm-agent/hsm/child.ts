@@ -1,16 +1,18 @@
 /**
- * The HSM child process: answers the owner's commands over the fork's channel, and dies with it.
+ * The HSM child process: answers the owner's commands over the fork's channel, and dies with it. Its lanes (lane.ts) sign.
  *
  * A process of its own, because a native call that hangs cannot be ended in a thread. The PIN comes in a message, never in the
  * arguments or the environment, which other processes can read. Decides nothing and logs nothing.
  */
 
+import { Worker } from "node:worker_threads";
+import * as v from "valibot";
 import { Fault } from "../../protocol/error.ts";
 import { Disk } from "./disk.ts";
+import type { LaneStart } from "./lane.ts";
 import { type Module, openModule, type TokenInfo } from "./pkcs11.ts";
 import { Pool } from "./pool.ts";
-import { letThreadsGiveWay } from "./threads.ts";
-import { type Answer, type Command, parseCommands, type Reply } from "./wire.ts";
+import { type Answer, type Command, ENVELOPE, type Reply } from "./wire.ts";
 
 // Ctrl-C and a service manager's stop reach the whole process group: the parent decides when the HSM is let go.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
@@ -20,21 +22,13 @@ process.on("disconnect", die);
 
 let module: Module | undefined;
 let pool: Pool | undefined;
-let threads = Number.POSITIVE_INFINITY;
-
-const HOLD = 1;
-const answers: Reply[] = [];
-let held: NodeJS.Timeout | undefined;
-let due: NodeJS.Immediate | undefined;
+let startLane: ((lane: number) => Promise<void>) | undefined;
 
 process.on("message", (message) => {
   // The schema's own words could quote the PIN, so a message that does not fit gets none.
-  const commands = parseCommands(message);
-  if (commands === undefined) return die();
-  for (const { id, command } of commands) answer(id, command);
-});
-
-function answer(id: number, command: Command): void {
+  const parsed = v.safeParse(ENVELOPE, message);
+  if (!parsed.success) return die();
+  const { id, command } = parsed.output;
   run(command).then(
     (value) => reply({ id, ok: true, value }, command.call === "close"),
     (error: unknown) => {
@@ -43,7 +37,7 @@ function answer(id: number, command: Command): void {
       reply({ id, ok: false, code: fault.code, message: fault.message }, false);
     },
   );
-}
+});
 
 async function run(command: Command): Promise<Answer<Command["call"]>> {
   switch (command.call) {
@@ -52,6 +46,10 @@ async function run(command: Command): Promise<Answer<Command["call"]>> {
       module = openModule(command.module);
       return openPool(module, command);
     }
+    case "lane":
+      opened();
+      await startLane?.(command.lane);
+      return null;
     case "reopen":
       opened().reopen();
       return null;
@@ -64,8 +62,6 @@ async function run(command: Command): Promise<Answer<Command["call"]>> {
       return opened().find(command.key);
     case "keys":
       return opened().list();
-    case "sign":
-      return opened().sign(command.key, command.digest);
     case "random":
       return opened().random(command.bytes);
     case "read-anchor":
@@ -80,14 +76,26 @@ async function run(command: Command): Promise<Answer<Command["call"]>> {
 }
 
 async function openPool(from: Module, command: Extract<Command, { call: "open" }>): Promise<TokenInfo> {
-  const { slot, ...info } = from.findToken(command.token);
+  const token = from.findToken(command.token);
   const disk = command.files === undefined ? undefined : new Disk(command.files);
   // What an earlier process made and could not sync is made durable before it is offered.
   await disk?.sync();
-  threads = command.threads;
-  if (disk !== undefined) letThreadsGiveWay();
-  pool = new Pool(from, { slot, ...info }, command.pin, command.sessions, disk);
+  pool = new Pool(from, token, command.pin, command.sessions, disk);
+  const { slot: _, ...info } = token;
+  const start = { module: command.module, token: { label: info.label, serial: info.serial }, pin: command.pin };
+  startLane = (lane) => runLane({ descriptor: FIRST_LANE + lane, ...start });
   return info;
+}
+
+/** Before it come the standard three and the fork's channel. */
+const FIRST_LANE = 4;
+
+function runLane(start: LaneStart): Promise<void> {
+  const worker = new Worker(new URL("lane.ts", import.meta.url), { workerData: start });
+  // It ends with the process and not before; whatever it died of, its requests would wait for ever.
+  worker.on("error", die);
+  worker.on("exit", die);
+  return new Promise((resolve) => worker.once("message", () => resolve()));
 }
 
 function opened(): Pool {
@@ -95,22 +103,8 @@ function opened(): Pool {
   return pool;
 }
 
-/**
- * Answers of one turn go in one message. While twice as many operations are under way as there are threads, the module has work without
- * the parent, and a message costs both as much as a twentieth of a signature: then answers wait for each other, `HOLD` ms at most.
- */
 function reply(message: Reply, isLast: boolean): void {
-  answers.push(message);
-  if (isLast) return flush(true);
-  if ((pool?.busy ?? 0) > 2 * threads) held ??= setTimeout(flush, HOLD);
-  else due ??= setImmediate(flush);
-}
-
-function flush(isLast = false): void {
-  clearTimeout(held);
-  clearImmediate(due);
-  held = due = undefined;
-  process.send?.(answers.splice(0) satisfies Reply[], undefined, {}, (error) => {
+  process.send?.(message, undefined, {}, (error) => {
     if (error !== null || isLast) die();
   });
 }

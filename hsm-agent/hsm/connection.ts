@@ -71,13 +71,22 @@ export class Connection {
   }
 
   /** Asks as soon as the HSM is up and `before` has settled; that must not reject. While it is down: ERR_HSM_DOWN at once. */
-  async call<C extends Command>(command: C, limit: number, before?: Promise<unknown>): Promise<Answer<C["call"]>> {
+  call<C extends Command>(command: C, limit: number, before?: Promise<unknown>): Promise<Answer<C["call"]>> {
+    return this.#use((child) => child.call(command, limit), before);
+  }
+
+  /** A signature; likewise. */
+  sign(key: string, digest: Uint8Array): Promise<Uint8Array> {
+    return this.#use((child) => child.sign(key, digest, this.limits.sign));
+  }
+
+  async #use<T>(ask: (child: Watched) => Promise<T>, before?: Promise<unknown>): Promise<T> {
     this.#busy += 1;
     try {
       const up = this.#final === undefined && this.#starting === undefined ? this.#child : undefined;
       const child = up ?? (await this.#ready());
       if (before !== undefined) await before;
-      return await this.#ask(child, command, limit);
+      return await this.#ask(child, ask);
     } finally {
       this.#busy -= 1;
       if (this.#busy === 0 && this.#final !== undefined) this.#idle.resolve();
@@ -98,9 +107,9 @@ export class Connection {
     await child.exited;
   }
 
-  async #ask<C extends Command>(child: Watched, command: C, limit: number): Promise<Answer<C["call"]>> {
+  async #ask<T>(child: Watched, ask: (child: Watched) => Promise<T>): Promise<T> {
     try {
-      const answer = await child.call(command, limit);
+      const answer = await ask(child);
       this.#worked = true;
       this.condition.worked();
       return answer;
@@ -122,7 +131,7 @@ export class Connection {
   /** The first step. Where it fails, the child ends, and the second one follows by `#lost`. */
   async #reopen(child: Watched): Promise<Watched> {
     try {
-      await child.call({ call: "reopen" }, this.limits.open);
+      await child.reopen(this.limits.open);
       return child;
     } catch (error) {
       throw this.#end(child, error);
@@ -172,17 +181,18 @@ export class Connection {
   async #open(): Promise<Watched> {
     const { module, token, pin, env = {}, sessions = SESSIONS, files } = this.#options;
     this.condition.started();
-    const threads = files === undefined ? sessions + 2 : Math.min(sessions + 2, Math.max(2, availableParallelism()));
-    const child: Watched = new Watched({ path: this.#program, env, window: 2 * sessions, threads }, (fault) =>
-      this.#lost(child, fault),
+    // A device answers while a thread waits: one a session. A token that keeps files computes in the child itself: more threads than
+    // cores, and one that is between two signatures, only wait for its locks.
+    const lanes = files === undefined ? sessions : Math.min(sessions, availableParallelism() + 1);
+    const child: Watched = new Watched(
+      { path: this.#program, env, window: 2 * sessions, lanes, begin: this.limits.open },
+      (fault) => this.#lost(child, fault),
     );
     // After the first start only the same token will do, not another one with its label.
     const choice = this.#token === undefined ? token : { label: this.#token.label, serial: this.#token.serial };
     const disk = files === undefined ? {} : { files };
-    // A device answers while the threads wait: one a session, one for making a key, one for Node's own files. A token that keeps files
-    // computes in the child itself, and more threads than cores then only wait for its locks (SoftHSM: a tenth of the signatures).
     try {
-      const open = { call: "open", module, token: choice, pin, sessions, threads, ...disk } as const;
+      const open = { call: "open", module, token: choice, pin, sessions, ...disk } as const;
       this.#token = await child.call(open, this.limits.open);
     } catch (error) {
       const fault = this.#end(child, error);

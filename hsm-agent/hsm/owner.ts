@@ -34,7 +34,7 @@ export interface HsmOptions {
   readonly timeouts?: Partial<Timeouts>;
   /**
    * Folder in which a software token keeps its files; every file and folder in it is synced to the disk at each start and after a key or
-   * an anchor was made, before anybody hears of it. Says too that the module computes on this machine: as many threads as cores.
+   * an anchor was made, before anybody hears of it. Says too that the module computes on this machine: as many threads sign as it has cores, and one.
    */
   readonly files?: string;
   /** Milliseconds between two looks at an HSM that is up, so that one that died idle is found. */
@@ -122,7 +122,7 @@ class Owner implements Hsm {
     if (digest.length !== 32) {
       throw new Fault("ERR_HSM_DIGEST", `The HSM signs digests of exactly 32 bytes; this one has ${digest.length}.`);
     }
-    return this.#connection.call({ call: "sign", key: checkId(id), digest }, this.#connection.limits.sign);
+    return this.#connection.sign(checkId(id), digest);
   }
 
   async random(bytes: number): Promise<Uint8Array> {

@@ -10,7 +10,7 @@
 import type { PKCS11, Template as RawTemplate } from "pkcs11js";
 import pkcs11js from "pkcs11js";
 import { Fault } from "../../protocol/error.ts";
-import { fromRv, ModuleFault, toFault } from "./rv.ts";
+import { fromRv, ModuleFault, toFault, unlessInitialized } from "./rv.ts";
 
 /** An open session. One operation at a time: a second C_SignInit is CKR_OPERATION_ACTIVE. */
 export type Session = Buffer & { readonly session: never };
@@ -123,8 +123,8 @@ export function openModule(path: string): Module {
   return callsOf(loadBinding(path));
 }
 
-/** As openModule, without the calls. */
-export function loadBinding(path: string): Binding {
+/** As openModule, without the calls. "beside": another thread of this process may have initialised it before. */
+export function loadBinding(path: string, where: "alone" | "beside" = "alone"): Binding {
   const raw = new pkcs11js.PKCS11();
   try {
     raw.load(path);
@@ -133,7 +133,9 @@ export function loadBinding(path: string): Binding {
     throw new Fault("ERR_HSM_CONFIG", `The PKCS#11 module cannot be loaded: ${reason}. Check the path of hsm.module.`);
   }
   // Signatures run on several threads at once, so the module must lock.
-  guard("C_Initialize", () => raw.C_Initialize({ flags: CKF_OS_LOCKING_OK }));
+  const initialize = () => guard("C_Initialize", () => raw.C_Initialize({ flags: CKF_OS_LOCKING_OK }));
+  if (where === "alone") initialize();
+  else unlessInitialized(initialize);
   return raw;
 }
 

@@ -16,39 +16,42 @@ import type { HsmKey, KeyRequest } from "./wire.ts";
 export class Pool {
   readonly #module: Module;
   readonly #token: Token;
-  readonly #pin: string;
+  readonly #pin: string | undefined;
   readonly #disk: Disk | undefined;
   /** Held open without work: the token logs out when its last session closes, and all handles would die. */
-  #keeper: Session;
+  #keeper: Session | undefined;
   #idle: Session[] = [];
   readonly #waiting: (() => void)[] = [];
   #free: number;
-  readonly #size: number;
+  /** Counts the logins: sessions and handles of an earlier one are not used again. */
+  #generation = 0;
   /** Promises, so that callers who arrive together share one look-up (25 ms where a token has 500 keys). */
   readonly #keys = new Map<string, Promise<LoadedKey>>();
   /** Keys made here that may not outlive a power cut; never offered, even where they could not be destroyed. */
   readonly #doubtful = new Set<string>();
 
-  /** Logs in with one attempt. `size` is the number of sessions; `disk` where the token's files are, if they are files. */
-  constructor(module: Module, token: Token, pin: string, size: number, disk?: Disk) {
+  /**
+   * Logs in with one attempt; without a PIN the login of the same process's first pool is used. `size` is the number of sessions; `disk`
+   * where the token's files are, if they are files.
+   */
+  constructor(module: Module, token: Token, pin: string | undefined, size: number, disk?: Disk) {
     this.#module = module;
     this.#token = token;
     this.#pin = pin;
     this.#disk = disk;
     this.#free = size;
-    this.#size = size;
-    this.#keeper = module.openSession(token, "read-only");
-    module.login(this.#keeper, token, pin);
+    this.#logIn();
   }
 
-  /** Operations under way. */
-  get busy(): number {
-    return this.#size - this.#free;
+  #logIn(): void {
+    if (this.#pin === undefined) return;
+    this.#keeper = this.#module.openSession(this.#token, "read-only");
+    this.#module.login(this.#keeper, this.#token, this.#pin);
   }
 
   /** Finds a session that died while nobody used it. ERR_HSM_DOWN. */
   ping(): void {
-    requireLogin(this.#module, this.#keeper);
+    if (this.#keeper !== undefined) requireLogin(this.#module, this.#keeper);
   }
 
   /**
@@ -56,12 +59,12 @@ export class Pool {
    * which are not used again. One attempt: ERR_HSM_DOWN, ERR_HSM_PIN.
    */
   reopen(): void {
-    const old = [this.#keeper, ...this.#idle];
+    const old = [...(this.#keeper === undefined ? [] : [this.#keeper]), ...this.#idle];
     this.#idle = [];
+    this.#generation += 1;
     this.#keys.clear();
     for (const session of old) this.#close(session);
-    this.#keeper = this.#module.openSession(this.#token, "read-only");
-    this.#module.login(this.#keeper, this.#token, this.#pin);
+    this.#logIn();
     this.ping();
   }
 
@@ -159,18 +162,18 @@ export class Pool {
   async #use<T>(work: (session: Session) => Promise<T> | T): Promise<T> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    const keeper = this.#keeper;
+    const generation = this.#generation;
     let session: Session | undefined;
     try {
       session = this.#idle.pop() ?? this.#module.openSession(this.#token, "read-only");
       const result = await work(session);
-      this.#release(session, keeper);
+      this.#release(session, generation);
       return result;
     } catch (error) {
       // After a fault of the module nobody knows whether an operation is still active: that session is not handed out again.
       if (session !== undefined) {
         if (error instanceof ModuleFault) this.#close(session);
-        else this.#release(session, keeper);
+        else this.#release(session, generation);
       }
       throw error;
     } finally {
@@ -181,8 +184,8 @@ export class Pool {
   }
 
   /** Only sessions of the present login are used again. */
-  #release(session: Session, keeper: Session): void {
-    if (keeper === this.#keeper) this.#idle.push(session);
+  #release(session: Session, generation: number): void {
+    if (generation === this.#generation) this.#idle.push(session);
     else this.#close(session);
   }
 

@@ -94,3 +94,12 @@ export function isLost(error: unknown): boolean {
 
 /** DEVICE_ERROR, DEVICE_REMOVED, SESSION_CLOSED, SESSION_HANDLE_INVALID, TOKEN_NOT_PRESENT, USER_NOT_LOGGED_IN, CRYPTOKI_NOT_INITIALIZED. */
 const LOST: ReadonlySet<number> = new Set([0x30, 0x32, 0xb0, 0xb3, 0xe0, 0x101, 0x190]);
+
+/** Initialises a module that may be so already, which is success. */
+export function unlessInitialized(initialize: () => void): void {
+  try {
+    initialize();
+  } catch (error) {
+    if (!(error instanceof ModuleFault) || error.rv !== 0x191) throw error; // CRYPTOKI_ALREADY_INITIALIZED
+  }
+}

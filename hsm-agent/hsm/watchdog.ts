@@ -1,22 +1,27 @@
 /**
  * One HSM child process on a watchdog: numbered calls over the fork's channel, each with its limit. A call that takes longer ends
- * the process with SIGKILL, the only thing that a hanging native call obeys. The calls of one turn of the event loop go in one message.
+ * the process with SIGKILL, the only thing that a hanging native call obeys. Signatures have pipes of their own (lanes.ts).
  *
  * Does not start a second process; when to do that is the owner's business (connection.ts).
  */
 
 import { type ChildProcess, fork } from "node:child_process";
+import { Duplex } from "node:stream";
+import * as v from "valibot";
 import { Fault } from "../../protocol/error.ts";
-import { type Answer, type Command, type Envelope, isAnswer, parseReplies, type Reply } from "./wire.ts";
+import { Lanes } from "./lanes.ts";
+import { ANSWER, type Answer, type Command, type Envelope, REPLY } from "./wire.ts";
 
 /** What a watched process is started with. */
 export interface Program {
   readonly path: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Calls that are sent at a time; the others wait here, where their clock does not run yet. */
+  /** Calls that are sent at a time, and as many signatures; the others wait here, where their clock does not run yet. */
   readonly window: number;
-  /** Native calls that may run at a time. */
-  readonly threads: number;
+  /** Threads that may sign at a time. */
+  readonly lanes: number;
+  /** Milliseconds in which a lane must have started. */
+  readonly begin: number;
 }
 
 interface Pending {
@@ -31,9 +36,8 @@ export class Watched {
   readonly #process: ChildProcess;
   readonly #window: number;
   readonly #onDeath: (fault: Fault) => void;
+  readonly #lanes: Lanes;
   readonly #queue: Pending[] = [];
-  /** Sent at the end of this turn. */
-  #outbox: Envelope[] = [];
   readonly #sent = new Map<number, Pending>();
   readonly #exited: Promise<void>;
   #next = 1;
@@ -47,11 +51,17 @@ export class Watched {
     this.#process = fork(program.path, [], {
       // What this process was told about debuggers and hooks is not for the one that holds the PIN.
       execArgv: [],
-      env: { ...inherited, ...program.env, UV_THREADPOOL_SIZE: String(program.threads) },
+      env: { ...inherited, ...program.env },
       serialization: "advanced",
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      stdio: ["ignore", "ignore", "inherit", "ipc", ...Array.from({ length: program.lanes }, () => "pipe" as const)],
     });
-    this.#process.on("message", (message) => this.#receive(message));
+    this.#lanes = new Lanes({
+      pipes: this.#process.stdio.filter((pipe) => pipe instanceof Duplex),
+      depth: Math.ceil(program.window / program.lanes),
+      begin: async (lane) => this.call({ call: "lane", lane }, program.begin),
+      fail: (fault) => this.end(fault),
+    });
+    this.#process.on("message", (message) => this.#answer(message));
     this.#process.on("error", () => this.end(DIED));
     this.#process.on("disconnect", () => this.end(DIED));
     this.#exited = new Promise((resolve) => {
@@ -75,14 +85,26 @@ export class Watched {
   }
 
   /** Sends a command; `limit` in ms counts from when it is sent. Rejects with the child's Fault, ERR_HSM_TIMEOUT or ERR_HSM_DOWN. */
-  call<C extends Command>(command: C, limit: number): Promise<Answer<C["call"]>> {
-    return new Promise((resolve, reject) => {
+  async call<C extends Command>(command: C, limit: number): Promise<Answer<C["call"]>> {
+    const value = await new Promise<unknown>((resolve, reject) => {
       if (this.#fault !== undefined) return reject(this.#fault);
-      const call: C["call"] = command.call;
-      const settle = (value: unknown) => (isAnswer(call, value) ? resolve(value) : reject(malformed(call)));
-      this.#queue.push({ command, limit, resolve: settle, reject });
+      this.#queue.push({ command, limit, resolve, reject });
       this.#pump();
     });
+    const answer = v.safeParse(ANSWER[command.call], value);
+    if (answer.success) return answer.output;
+    throw new Fault("ERR_INTERNAL", `The HSM process gave a malformed answer to "${command.call}"; please report it.`);
+  }
+
+  /** A signature, as `Lanes.sign`. */
+  sign(key: string, digest: Uint8Array, limit: number): Promise<Uint8Array> {
+    return this.#lanes.sign(key, digest, limit);
+  }
+
+  /** New sessions and a new login, in the lanes too. */
+  async reopen(limit: number): Promise<void> {
+    await this.call({ call: "reopen" }, limit);
+    await this.#lanes.reopen(limit);
   }
 
   /** Ends the process now and rejects all that waits on it. Safe to repeat: the first fault stands. */
@@ -96,7 +118,7 @@ export class Watched {
     }
     this.#sent.clear();
     this.#queue.length = 0;
-    this.#outbox = [];
+    this.#lanes.end(fault);
     this.#onDeath(fault);
   }
 
@@ -107,36 +129,25 @@ export class Watched {
       const id = this.#next++;
       this.#sent.set(id, pending);
       pending.timer = setTimeout(() => this.end(timeout(pending)), pending.limit);
-      if (this.#outbox.push({ id, command: pending.command }) === 1) setImmediate(() => this.#flush());
+      this.#process.send({ id, command: pending.command } satisfies Envelope, (error) => {
+        if (error !== null) this.end(DIED);
+      });
     }
   }
 
-  #flush(): void {
-    const message = this.#outbox;
-    this.#outbox = [];
-    if (this.#fault !== undefined) return;
-    this.#process.send(message, (error) => {
-      if (error !== null) this.end(DIED);
-    });
-  }
-
-  #receive(message: unknown): void {
-    const replies = parseReplies(message);
-    for (const reply of replies ?? []) {
-      const pending = this.#sent.get(reply.id);
-      if (pending === undefined) return this.end(OUT_OF_TURN);
-      this.#settle(pending, reply);
+  #answer(message: unknown): void {
+    const parsed = v.safeParse(REPLY, message);
+    const pending = parsed.success ? this.#sent.get(parsed.output.id) : undefined;
+    if (!parsed.success || pending === undefined) {
+      // After its end a process may still be heard; before it, whatever cannot be matched to a call is not trusted further.
+      return this.end(new Fault("ERR_INTERNAL", "The HSM process spoke out of turn; please report it."));
     }
-    // After its end a process may still be heard; before it, whatever cannot be matched to a call is not trusted further.
-    if (replies === undefined) return this.end(OUT_OF_TURN);
-    this.#pump();
-  }
-
-  #settle(pending: Pending, reply: Reply): void {
+    const reply = parsed.output;
     clearTimeout(pending.timer);
     this.#sent.delete(reply.id);
     if (reply.ok) pending.resolve(reply.value);
     else pending.reject(new Fault(reply.code, reply.message));
+    this.#pump();
   }
 }
 
@@ -144,12 +155,6 @@ const DIED = new Fault(
   "ERR_HSM_DOWN",
   "The HSM process ended in the middle of its work; the next call starts a new one. No signature was released.",
 );
-
-const OUT_OF_TURN = new Fault("ERR_INTERNAL", "The HSM process spoke out of turn; please report it.");
-
-function malformed(call: string): Fault {
-  return new Fault("ERR_INTERNAL", `The HSM process gave a malformed answer to "${call}"; please report it.`);
-}
 
 function timeout(pending: Pending): Fault {
   return new Fault(

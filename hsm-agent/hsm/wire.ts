@@ -1,6 +1,6 @@
 /**
  * What the agent and its HSM child process say to each other over the fork's channel, as schemas for both edges, and what a
- * key is on both sides. A message is a list: all commands, or all answers, of one turn of the sender's event loop.
+ * key is on both sides. Signatures go another way: lane-wire.ts.
  *
  * A closed world: an unknown command, key or type is refused. Not a network format, and not versioned: both ends are one release.
  */
@@ -16,9 +16,8 @@ const CURVE = v.picklist(["P-256", "secp256k1"]);
 export type BackupMode = v.InferOutput<typeof BACKUP>;
 const BACKUP = v.picklist(["none", "wrap"]);
 
-const HEX_ID = /^[0-9a-f]{32}$/;
 /** CKA_ID: 16 bytes from the HSM's generator, as lower-case hex. */
-export const KEY_ID = v.pipe(v.string(), v.regex(HEX_ID));
+export const KEY_ID = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
 /** CKA_LABEL: for people only; nothing is ever chosen by it. */
 export const KEY_LABEL = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{1,64}$/));
 /** The anchor's text, without its number. The token keeps it in one line (anchor.ts). */
@@ -72,8 +71,6 @@ export const COMMAND = v.variant("call", [
     ),
     pin: text,
     sessions: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64)),
-    /** Of the child: native calls that can run at a time. */
-    threads: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1024)),
     files: v.optional(text),
   }),
   v.strictObject({ call: v.literal("reopen") }),
@@ -81,7 +78,7 @@ export const COMMAND = v.variant("call", [
   v.strictObject({ call: v.literal("generate"), curve: CURVE, label: KEY_LABEL, backup: BACKUP }),
   v.strictObject({ call: v.literal("find"), key: KEY_ID }),
   v.strictObject({ call: v.literal("keys") }),
-  v.strictObject({ call: v.literal("sign"), key: KEY_ID, digest: bytes(32) }),
+  v.strictObject({ call: v.literal("lane"), lane: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(63)) }),
   v.strictObject({
     call: v.literal("random"),
     bytes: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1024)),
@@ -111,56 +108,10 @@ export const ANSWER = {
   generate: KEY,
   find: KEY,
   keys: v.array(KEY),
-  sign: bytes(64),
+  lane: v.null(),
   random: v.custom<Uint8Array>((value) => value instanceof Uint8Array, "not bytes"),
   "read-anchor": v.nullable(ANCHOR_TEXT),
   "write-anchor": v.null(),
   close: v.null(),
 } as const;
 export type Answer<Call extends Command["call"]> = v.InferOutput<(typeof ANSWER)[Call]>;
-
-/** A message of the parent; undefined where any part of it does not fit. */
-export function parseCommands(message: unknown): readonly Envelope[] | undefined {
-  return isList(message, (item) => isSignEnvelope(item) || v.is(ENVELOPE, item)) ? message : undefined;
-}
-
-/** A message of the child; undefined where any part of it does not fit. */
-export function parseReplies(message: unknown): readonly Reply[] | undefined {
-  return isList(message, (item) => isOkReply(item) || v.is(REPLY, item)) ? message : undefined;
-}
-
-/** Whether `value` is the answer that `call` has. */
-export function isAnswer<Call extends Command["call"]>(call: Call, value: unknown): value is Answer<Call> {
-  // The same as its schema, which a test compares; signatures are most of what is ever answered.
-  if (call === "sign") return value instanceof Uint8Array && value.length === 64;
-  return v.is(ANSWER[call], value);
-}
-
-function isList<T>(message: unknown, fits: (item: unknown) => item is T): message is readonly T[] {
-  return Array.isArray(message) && message.length > 0 && message.every(fits);
-}
-
-/** ENVELOPE with a `sign` command, without the schema's cost. Says no to what it does not know; the schema then has the word. */
-export function isSignEnvelope(item: unknown): item is Envelope {
-  if (!hasKeys(item, "id", "command") || !Number.isInteger(item["id"])) return false;
-  const { command } = item;
-  return (
-    hasKeys(command, "call", "key", "digest") &&
-    command["call"] === "sign" &&
-    typeof command["key"] === "string" &&
-    HEX_ID.test(command["key"]) &&
-    command["digest"] instanceof Uint8Array &&
-    command["digest"].length === 32
-  );
-}
-
-/** REPLY of a call that succeeded, likewise. */
-export function isOkReply(item: unknown): item is Reply {
-  return hasKeys(item, "id", "ok", "value") && item["ok"] === true && Number.isFinite(item["id"]);
-}
-
-/** A plain object with these keys and no other. */
-function hasKeys(value: unknown, ...keys: readonly string[]): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false;
-  return Object.keys(value).length === keys.length && keys.every((key) => Object.hasOwn(value, key));
-}
