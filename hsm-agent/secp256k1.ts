@@ -5,6 +5,7 @@
  * Public values only: no secret ever passes through here. The extension and protocol/ use the reference alone. Implements the curve
  * operation of protocol/README.md, "Device signature".
  */
+import { isMainThread } from "node:worker_threads";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 
 /** Both never throw: what is malformed recovers to nothing and does not verify. */
@@ -157,6 +158,8 @@ function toBytes(value: bigint): Buffer {
 }
 
 /** `verifier` says which it is, so that the agent can say so at its start. */
-export const { recover, verify, verifier } = await loadCurve(
-  async () => (await import("secp256k1/bindings.js")).default,
-);
+export const { recover, verify, verifier } = await loadCurve(async () => {
+  // The binding keeps one state for its process: a second thread that loads it, and ends, takes the process with it.
+  if (!isMainThread) throw new Error("the binding is the main thread's");
+  return (await import("secp256k1/bindings.js")).default;
+});

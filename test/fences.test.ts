@@ -105,7 +105,7 @@ const TABLE: Row[] = [
   },
   {
     file: "hsm-agent/secp256k1.ts",
-    allows: `./policy.ts ../protocol/error.ts secp256k1/bindings.js ${NOBLE}`,
+    allows: `./policy.ts ../protocol/error.ts secp256k1/bindings.js node:worker_threads ${NOBLE}`,
     refuses: `secp256k1 secp256k1/elliptic.js secp256k1/index.js elliptic node:fs ws ${outside("../", "bridge extension test scripts node_modules")}`,
     refusesCode: ["await import('secp256k1');"],
   },

@@ -141,6 +141,8 @@ const ATTACKS: readonly Attack<Browsing>[] = [
       await stage.enact({ verb: "UNFREEZE", change: { vault: null } });
       await stage.settled(stage.ada);
       await browsing.settled(id);
+      const inForce = async () => ((await storedIn(browsing.page, "charter")) as { n: number }[])[0]?.n;
+      while ((await inForce()) !== stage.ada.charter?.n) await pause();
       const key = browsing.wire().key;
       const bodies = stage.relay.seen.flatMap(({ frame, wire }) =>
         frame.t === "deliver" && wire.key === key ? [frame.body] : [],
