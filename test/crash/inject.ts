@@ -9,7 +9,9 @@ import childProcess, { type ChildProcess } from "node:child_process";
 import { appendFileSync, readFileSync } from "node:fs";
 import { ServerResponse } from "node:http";
 import { syncBuiltinESMExports } from "node:module";
+import { Socket } from "node:net";
 import { DatabaseSync, StatementSync } from "node:sqlite";
+import { Duplex } from "node:stream";
 import { WebSocket } from "ws";
 import type { AgentCommit, BridgeCommit } from "./points.ts";
 
@@ -117,6 +119,16 @@ wrap<unknown>(WebSocket.prototype, "send", (_, [data], call) => {
   return result;
 });
 
+/** The bridge writes its frames itself, several as one piece of memory. */
+wrap<boolean>(Socket.prototype, "write", (_, [data], call) => {
+  const text = Buffer.isBuffer(data) && data[0] === 0x81 ? data.toString("latin1") : "";
+  const whats = ["accepted", "deliver"].flatMap((type) => (text.includes(`"t":"${type}"`) ? [FRAMES[type] ?? ""] : []));
+  for (const what of whats) reach(`before ${what}`);
+  const result = call();
+  for (const what of whats) reach(`after ${what}`);
+  return result;
+});
+
 // --- the control socket ---
 
 wrap<unknown>(ServerResponse.prototype, "end", (_, _args, call) => {
@@ -128,7 +140,7 @@ wrap<unknown>(ServerResponse.prototype, "end", (_, _args, call) => {
 
 // --- the HSM's channel ---
 
-type Asking = { id?: number; command?: { call?: string; key?: string } };
+type Asking = { id?: number; command?: { call?: string } };
 
 wrap<ChildProcess>(childProcess, "fork", (_, _args, call) => {
   const child = call();
@@ -148,13 +160,52 @@ wrap<ChildProcess>(childProcess, "fork", (_, _args, call) => {
     asked.delete(message.id ?? 0);
     if (what !== undefined) reach(`answered: ${what}`);
   });
+  for (const pipe of child.stdio.slice(4)) if (pipe instanceof Duplex) watchLane(pipe);
   return child;
 });
 syncBuiltinESMExports();
 
+/** Bytes of a request to a lane, and before what an answer holds (hsm-agent/hsm/lane-wire.ts). */
+const REQUEST = 53;
+const HEAD = 7;
+
+/** Signatures have pipes of their own. */
+function watchLane(pipe: Duplex): void {
+  const asked = new Map<number, string>();
+  let rest: Buffer | undefined;
+  const answered = (data: Buffer): void => {
+    let bytes = Buffer.concat([rest ?? Buffer.alloc(0), data]);
+    while (bytes.length >= HEAD && bytes.length >= HEAD + bytes.readUInt16LE(5)) {
+      const what = asked.get(bytes.readUInt32LE(0));
+      asked.delete(bytes.readUInt32LE(0));
+      bytes = bytes.subarray(HEAD + bytes.readUInt16LE(5));
+      if (what !== undefined) reach(`answered: ${what}`);
+    }
+    rest = bytes;
+  };
+  wrap<boolean>(pipe, "write", (_self, [data], call) => {
+    const bytes = Buffer.isBuffer(data) ? data : Buffer.alloc(0);
+    const whats: string[] = [];
+    for (let at = 0; at + REQUEST <= bytes.length; at += REQUEST) {
+      if (bytes[at + 4] !== 0) continue;
+      const isVaults = bytes.toString("hex", at + 5, at + 21) === CRASH_VAULT;
+      whats.push(isVaults ? "vault signature" : "identity signature");
+      asked.set(bytes.readUInt32LE(at), whats.at(-1) ?? "");
+    }
+    // Before the product's own listener: it was there first only if this is not the first request.
+    if (rest === undefined && whats.length > 0) {
+      rest = Buffer.alloc(0);
+      pipe.on("data", answered);
+    }
+    for (const what of whats) reach(`before asking for ${what}`);
+    const result = call();
+    for (const what of whats) reach(`after asking for ${what}`);
+    return result;
+  });
+}
+
 function askedFor({ command }: Asking): string | undefined {
-  const { call = "", key = "" } = command ?? {};
+  const { call = "" } = command ?? {};
   if (call === "write-anchor") return "anchor";
-  if (!call.startsWith("sign")) return undefined;
-  return key === CRASH_VAULT ? "vault signature" : "identity signature";
+  return undefined;
 }
