@@ -37,6 +37,7 @@ export async function openRaw(parent: string): Promise<Raw> {
   };
 }
 
+/** Compiles the loop into `folder`; returns the program. Throws a sentence that names what is missing. */
 export function compile(folder: string): string {
   const program = join(folder, "raw-sign");
   const source = join(import.meta.dirname, "raw-sign.c");
@@ -63,6 +64,7 @@ export interface Started {
   end(): Promise<void>;
 }
 
+/** Starts a program in the token's environment. */
 export function start(program: string, args: readonly string[], { env }: SoftHsm): Started {
   const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));

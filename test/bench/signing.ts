@@ -3,13 +3,12 @@
  * C_Sign, one thread a core. The signing layer is owner, watchdog, child and pool with 8 signatures in flight, none verified, as a
  * process of its own. Bursts of both alternate in one run on one token, and a ratio is the median of the bursts' ratios.
  */
-import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
 import { ROOT } from "../harness/program.ts";
 import { makeSoftHsm, type SoftHsm } from "../softhsm.ts";
+import { compile, type Started, start } from "./raw.ts";
 
 const ROUNDS = 15;
 /** Milliseconds of one burst. */
@@ -78,23 +77,6 @@ function report(raw: number, layer: number, keys: number, speeds: Speeds) {
   };
 }
 
-function compile(folder: string): string {
-  const program = join(folder, "raw-sign");
-  const source = join(import.meta.dirname, "raw-sign.c");
-  try {
-    execFileSync("gcc", ["-O2", "-pthread", "-o", program, source, "-ldl"], { stdio: ["ignore", "ignore", "pipe"] });
-  } catch (cause) {
-    const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    throw new Error(
-      isMissing
-        ? "gcc is not installed, and the raw loop is compiled with it. Install the package gcc (Debian, Ubuntu: apt install gcc libc6-dev)."
-        : "The raw loop does not compile; are the C library's headers installed (Debian, Ubuntu: libc6-dev)?",
-      { cause },
-    );
-  }
-  return program;
-}
-
 /** The signing layer on a token with so many key pairs, and the one that signs. */
 async function open(token: SoftHsm, keys: number): Promise<{ layer: Started; id: string }> {
   const layer = start(process.execPath, [join(ROOT, "hsm-agent/testing-signing.ts")], token);
@@ -114,33 +96,6 @@ async function verifierProgram(token: SoftHsm, started: Started[]): Promise<stri
   const program = start(process.execPath, [join(ROOT, "hsm-agent/testing-signing.ts"), "verifiers"], token);
   started.push(program);
   return await program.ask("");
-}
-
-interface Started {
-  say(line: string): void;
-  /** The next line after this one. */
-  ask(line: string): Promise<string>;
-  end(): Promise<void>;
-}
-
-function start(program: string, args: readonly string[], { env }: SoftHsm): Started {
-  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "inherit"] });
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const say = (line: string) => child.stdin.write(`${line}\n`);
-  return {
-    say,
-    ask: async (line) => {
-      say(line);
-      const next = await lines.next();
-      if (next.done === true) throw new Error(`${program} ended early.`);
-      return next.value;
-    },
-    end: async () => {
-      child.stdin.end();
-      await ended;
-    },
-  };
 }
 
 function median(values: readonly number[]): number {
