@@ -17,7 +17,10 @@ export function LogAlarm({ alarms, contact }: { alarms: readonly Alarm[]; contac
         different people.
       </p>
       <p class="action">Call now: {contact ?? "your operator"}</p>
-      <p>You can still reject and freeze. Only the admins can end this, on their devices.</p>
+      <p>
+        You can still reject and freeze. Only the admins can end this, on their devices: by a request to go on from an
+        older record, and by nothing else.
+      </p>
       <Evidence text={evidenceText(alarms)} />
     </section>
   );
