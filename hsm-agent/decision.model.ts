@@ -224,11 +224,11 @@ export class Model {
     request.done = true;
   }
 
-  /** The signed form was asked for, and given or not. */
-  release(id: string, given: boolean): void {
+  /** The signed form was asked for, and given or not: for the first time only while all is so under which it was signed. */
+  release(id: string, given: boolean, now: number): void {
     const request = this.#require(id);
-    const may = request.wish.do === "transfer" && request.done && (request.released || !this.#isFrozen("Treasury-1"));
-    hold(given, may);
+    const holds = !this.#isFrozen("Treasury-1") && now < request.expires && request.version === this.#version;
+    hold(given, request.wish.do === "transfer" && request.done && (request.released || holds));
     if (given) request.released = true;
   }
 

@@ -132,7 +132,7 @@ export class Run {
         const id = this.#target(one.target);
         if (id === undefined) return;
         const shown = showRequest(office.desk, id) as { signed?: string | null };
-        model.release(id, typeof shown.signed === "string");
+        model.release(id, typeof shown.signed === "string", office.now);
         return;
       }
       case "wait":

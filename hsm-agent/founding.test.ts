@@ -253,7 +253,7 @@ test("a founding's request that was edited after it was asked for stops the star
   const id = await asked();
   await office.approve(ALICE, id);
   const start = office.reopen((path) =>
-    edit(path, (d) => d.exec(`UPDATE requests SET payload = replace(payload, 'Treasury desk', 'Mallorys desk')`)),
+    edit(path, (d) => d.exec(`UPDATE request_texts SET payload = replace(payload, 'Treasury desk', 'Mallorys desk')`)),
   );
   await expect(start).rejects.toMatchObject(fault("ERR_STATE"));
 });

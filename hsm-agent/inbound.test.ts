@@ -208,7 +208,7 @@ test("a rejection needs no HSM", async () => {
 test("a message that cannot be stored is not acknowledged", async () => {
   const jws = await office.approval(ALICE, id);
   office.desk.journal.close();
-  await expect(office.deliver(ALICE.key.kid, jws)).rejects.toThrow("finalized");
+  await expect(office.deliver(ALICE.key.kid, jws)).rejects.toThrow("not open");
 });
 
 test("a removed person is cut off at once, and a removed browser: not answered, and what they said counts no more", async () => {

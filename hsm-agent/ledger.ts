@@ -7,6 +7,7 @@ import { Fault } from "../protocol/error.ts";
 import type { RequestRecord, RequestState } from "../protocol/message.ts";
 import { sha256Hex } from "../protocol/primitive.ts";
 import { Log } from "./log.ts";
+import { Memo } from "./memo.ts";
 import {
   integer,
   optional,
@@ -18,9 +19,17 @@ import {
   toRequest,
 } from "./rows.ts";
 
+/** A row without its texts is damage, and is found, not overlooked. */
+const REQUESTS = "SELECT * FROM requests LEFT JOIN request_texts USING (id)";
+/** Requests whose row and records are kept as they were read last. Some megabytes at most. */
+const KEPT = 512;
+
 export class Ledger extends Log {
   /** Changed in the transaction that runs, and perhaps in one that was taken back. */
   readonly #changed = new Set<string>();
+  /** The record is locked, so what was read or written here last is so: a request is read some twenty times until it is signed. */
+  readonly #rows = new Memo<RequestRow>(KEPT);
+  readonly #answers = new Memo<readonly RecordRow[]>(KEPT);
 
   clearFreeNonces(vault: string, network: string): void {
     this.run("DELETE FROM free_nonces WHERE vault = ? AND network = ?", vault, network);
@@ -95,25 +104,28 @@ export class Ledger extends Log {
   }
 
   request(id: string): RequestRow | undefined {
-    return optional(this.get("SELECT * FROM requests WHERE id = ?", id), toRequest);
+    const known = this.#rows.get(id);
+    if (known !== undefined) return known;
+    const row = optional(this.get(`${REQUESTS} WHERE id = ?`, id), toRequest);
+    if (row !== undefined) this.#rows.set(id, row);
+    return row;
   }
 
   requestOfProposal(jti: string): RequestRow | undefined {
-    return optional(this.get("SELECT * FROM requests WHERE proposal = ?", jti), toRequest);
+    return optional(this.get(`${REQUESTS} WHERE proposal = ?`, jti), toRequest);
   }
 
   /** Newest first; all, or those in one of `states`, of which only those that expire at `by` (seconds) or before. */
   requests(states?: readonly RequestState[], by = Number.MAX_SAFE_INTEGER): RequestRow[] {
-    if (states === undefined) return this.all("SELECT * FROM requests ORDER BY at DESC, id").map(toRequest);
+    if (states === undefined) return this.all(`${REQUESTS} ORDER BY at DESC, id`).map(toRequest);
     const marks = states.map(() => "?").join(", ");
-    const sql = `SELECT * FROM requests WHERE state IN (${marks}) AND expires <= ? ORDER BY at DESC, id`;
+    const sql = `${REQUESTS} WHERE state IN (${marks}) AND expires <= ? ORDER BY at DESC, id`;
     return this.all(sql, ...states, by).map(toRequest);
   }
 
   /** Signed transactions that nobody has read yet; those that expire at `by` (seconds) or before. */
   unreleased(by = Number.MAX_SAFE_INTEGER): RequestRow[] {
-    const sql =
-      "SELECT * FROM requests WHERE state = 'signed' AND released IS NULL AND expires <= ? ORDER BY at DESC, id";
+    const sql = `${REQUESTS} WHERE state = 'signed' AND released IS NULL AND expires <= ? ORDER BY at DESC, id`;
     return this.all(sql, by).map(toRequest);
   }
 
@@ -124,11 +136,10 @@ export class Ledger extends Log {
     >,
   ): void {
     this.run(
-      `INSERT INTO requests (id, proposal, proposal_jws, verb, state, vault, network, nonce, initiator, expires, not_before, at, payload, digest, policy, people, revision, logged)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
+      `INSERT INTO requests (id, proposal, verb, state, vault, network, nonce, initiator, expires, not_before, at, digest, policy, people, revision, logged)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
       row.id,
       row.proposal,
-      row.proposalJws,
       row.verb,
       row.state,
       row.vault,
@@ -138,10 +149,15 @@ export class Ledger extends Log {
       row.expires,
       row.notBefore,
       row.at,
-      row.payload,
       row.digest,
       row.policy,
       row.people,
+    );
+    this.run(
+      "INSERT INTO request_texts (id, proposal_jws, payload) VALUES (?, ?, ?)",
+      row.id,
+      row.proposalJws,
+      row.payload,
     );
     const of = row.proposalJws === null ? null : sha256Hex(new TextEncoder().encode(row.proposalJws));
     this.append({ kind: "proposal", request: row.id, person: row.initiator, of });
@@ -150,7 +166,9 @@ export class Ledger extends Log {
   /** The HSM signed the request. Nobody has answered yet, so there is no receipt. */
   issueRequest({ id, digest }: Pick<RequestRow, "id" | "digest">, state: RequestState, jws: string): void {
     const issued = this.append({ kind: "request", request: id, digest });
-    this.run("UPDATE requests SET state = ?, jws = ?, issued = ? WHERE id = ?", state, jws, issued, id);
+    this.run("UPDATE requests SET state = ?, issued = ? WHERE id = ?", state, issued, id);
+    this.run("UPDATE request_texts SET jws = ? WHERE id = ?", jws, id);
+    this.#keep(id, { state, jws, issued });
   }
 
   /** Changes a request; the log has it when the transaction ends, and whom it was sent to is owed that entry. */
@@ -162,11 +180,14 @@ export class Ledger extends Log {
       ...Object.values(change),
       id,
     );
+    const { revision } = this.#rows.get(id) ?? {};
+    if (revision !== undefined) this.#keep(id, { ...change, revision: revision + 1 });
   }
 
   /** The signed form is handed out from now on. */
   release({ id, hash }: Pick<RequestRow, "id" | "hash">, at: number): void {
     this.run("UPDATE requests SET released = ? WHERE id = ?", at, id);
+    this.#keep(id, { released: at });
     this.append({ kind: "released", request: id, hash: text(hash) });
   }
 
@@ -176,8 +197,12 @@ export class Ledger extends Log {
     return typeof at === "number" ? at : null;
   }
 
-  records(request: string): RecordRow[] {
-    return this.all("SELECT * FROM records WHERE request = ? ORDER BY n", request).map(toRecord);
+  records(request: string): readonly RecordRow[] {
+    const known = this.#answers.get(request);
+    if (known !== undefined) return known;
+    const rows = this.all("SELECT * FROM records WHERE request = ? ORDER BY n", request).map(toRecord);
+    this.#answers.set(request, rows);
+    return rows;
   }
 
   recordOf(jti: string): { request: string; person: string } | undefined {
@@ -201,6 +226,8 @@ export class Ledger extends Log {
       row.reason,
       row.jws,
     );
+    const known = this.#answers.get(request);
+    if (known !== undefined) this.#answers.set(request, [...known, row]);
   }
 
   /** `receiver` is to be shown the newest entry about `request`, or the log alone where that is empty. Once is enough. */
@@ -218,11 +245,24 @@ export class Ledger extends Log {
     }
   }
 
+  protected override tookBack(): void {
+    super.tookBack();
+    this.#rows.clear();
+    this.#answers.clear();
+  }
+
+  /** What was just written of a row. */
+  #keep(id: string, change: Partial<RequestRow>): void {
+    const known = this.#rows.get(id);
+    if (known !== undefined) this.#rows.set(id, { ...known, ...change });
+  }
+
   #log(row: RequestRow): void {
     const records = this.records(row.id).map(({ jws: _jws, ...record }): RequestRecord => record);
     const { id: request, digest, revision: n, state, hash } = row;
     const entry = this.append({ kind: "state", request, digest, n, state, records, hash });
     this.run("UPDATE requests SET logged = ?, entry = ? WHERE id = ?", n, entry, request);
+    this.#keep(request, { logged: n, entry });
     // Nobody was asked yet.
     if (row.jws === null) return;
     const { aud } = JSON.parse(row.payload) as { aud: string[] };

@@ -51,6 +51,8 @@ export class Link {
   readonly #roster: RosterKeeper;
   /** By frame id: the outbox row and its receiver. */
   readonly #inFlight = new Map<string, { n: number; receiver: string }>();
+  /** Numbers of outbox rows that the bridge has taken. They are removed together: each removal by itself would be an fsync. */
+  readonly #taken = new Set<number>();
   /** Receivers whose frames were refused; they wait, so that they hold up nobody else. */
   readonly #parked = new Set<string>();
   #unpark: NodeJS.Timeout | undefined;
@@ -235,8 +237,9 @@ export class Link {
   #settle(id: string): void {
     const sent = this.#inFlight.get(id);
     this.#inFlight.delete(id);
-    if (sent !== undefined) this.#options.desk.journal.removeFromOutbox(sent.n);
-    this.wake();
+    if (sent !== undefined) this.#taken.add(sent.n);
+    // While much is under way, for half of it at once.
+    if (this.#inFlight.size <= LIMITS.inFlight / 2) this.wake();
   }
 
   async #renewCard(): Promise<void> {
@@ -256,39 +259,66 @@ export class Link {
   async #flush(): Promise<void> {
     const { desk } = this.#options;
     if (!this.#online) return;
-    let behind = false;
-    for (const row of desk.journal.outbox(2 * LIMITS.inFlight, [...this.#parked])) {
-      if (this.#inFlight.size >= LIMITS.inFlight) return;
-      const sent = this.#inFlight.get(row.id);
-      // One message has one frame id, whoever receives it: to the next one it goes once the bridge has taken it for the first.
-      if (sent !== undefined && sent.n !== row.n) behind = true;
-      // While another message was sealed this one may have been taken, or its receiver's mailbox been full.
-      if (sent !== undefined || this.#parked.has(row.receiver) || !desk.journal.isInOutbox(row.n)) continue;
-      const key = row.seal ?? desk.journal.memberSeal(row.receiver);
-      if (key === undefined) {
-        // Nobody ever told a key to seal to: nothing can be said to them.
-        desk.log.warn({ receiver: row.receiver }, "a message without a key to seal it to was dropped");
-        desk.journal.removeFromOutbox(row.n);
-        continue;
-      }
-      await this.#sendRow(row, key);
-    }
-    if (behind) return;
+    this.#removeTaken();
+    const { rows, isAll } = this.#choose();
+    await this.#sendRows(rows);
+    if (!isAll) return;
     const jws = await this.#roster.toSend();
     await desk.journal.durable();
     if (jws !== undefined && this.#online) this.#send({ v: 1, t: "roster", jws });
   }
 
-  async #sendRow(row: OutboxRow, key: PublicJwk): Promise<void> {
+  #removeTaken(): void {
+    const { journal } = this.#options.desk;
+    if (this.#taken.size === 0) return;
+    journal.transaction(() => {
+      for (const n of this.#taken) journal.removeFromOutbox(n);
+    });
+    this.#taken.clear();
+  }
+
+  /** What can be sent now, with the key to seal it to, oldest first; `isAll`: nothing more waits for room. */
+  #choose(): { rows: (readonly [OutboxRow, PublicJwk])[]; isAll: boolean } {
+    const { journal, log } = this.#options.desk;
+    const rows: (readonly [OutboxRow, PublicJwk])[] = [];
+    const chosen = new Set<string>();
+    let isAll = true;
+    for (const row of journal.outbox(2 * LIMITS.inFlight, [...this.#parked])) {
+      if (this.#inFlight.size + rows.length >= LIMITS.inFlight) return { rows, isAll: false };
+      const sent = this.#inFlight.get(row.id);
+      if (sent?.n === row.n) continue;
+      // One message has one frame id, whoever receives it: to the next one it goes once the bridge has taken it for the first.
+      if (sent !== undefined || chosen.has(row.id)) {
+        isAll = false;
+        continue;
+      }
+      const key = row.seal ?? journal.memberSeal(row.receiver);
+      if (key === undefined) {
+        // Nobody ever told a key to seal to: nothing can be said to them.
+        log.warn({ receiver: row.receiver }, "a message without a key to seal it to was dropped");
+        journal.removeFromOutbox(row.n);
+        continue;
+      }
+      chosen.add(row.id);
+      rows.push([row, key]);
+    }
+    return { rows, isAll };
+  }
+
+  /** Seals them at the same time, waits once until they are on the disk, and sends them in their order. */
+  async #sendRows(rows: readonly (readonly [OutboxRow, PublicJwk])[]): Promise<void> {
     const { desk } = this.#options;
-    const body = await sealRow(desk, row, key);
-    if (body === undefined) return;
-    // What it says is on the disk before anybody hears of it.
+    const sealed = await Promise.all(rows.map(async ([row, key]) => [row, await sealRow(desk, row, key)] as const));
+    // What they say is on the disk before anybody hears of it.
     await desk.journal.durable();
-    // The connection that it was meant for may be gone by now; the next one begins anew with what waits.
-    if (!this.#online) return;
-    this.#inFlight.set(row.id, { n: row.n, receiver: row.receiver });
-    this.#send({ v: 1, t: "send", id: row.id, to: row.receiver, body });
+    for (const [row, body] of sealed) {
+      // The connection that it was meant for may be gone by now; the next one begins anew with what waits.
+      if (body === undefined || !this.#online) continue;
+      // Meanwhile its receiver's mailbox may have been full, or its receiver been removed.
+      if (this.#parked.has(row.receiver) || !desk.journal.isInOutbox(row.n)) continue;
+      this.#inFlight.set(row.id, { n: row.n, receiver: row.receiver });
+      this.#send({ v: 1, t: "send", id: row.id, to: row.receiver, body });
+    }
   }
 
   #send(frame: ClientFrame): void {

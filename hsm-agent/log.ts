@@ -3,17 +3,25 @@
  * more than a few of them. README.md of protocol/, "Log". Entries are appended by the statements of ledger.ts and journal.ts, in the
  * transaction of what they tell of; nothing here changes or removes one.
  */
+import { hash } from "node:crypto";
 import type { TreeHead } from "../protocol/checkpoint.ts";
 import { type Entry, entryText } from "../protocol/log-entry.ts";
-import { completed, consistencyPath, inclusionPath, leafHash, nodeHash, rootAt } from "../protocol/merkle.ts";
+import { completed, consistencyPath, inclusionPath, rootAt } from "../protocol/merkle.ts";
 import type { ProvedEntry } from "../protocol/view.ts";
+import { Memo } from "./memo.ts";
 import { text } from "./rows.ts";
 import { Store } from "./store.ts";
 
 /** An entry without what every entry has. */
 type Decision<E = Entry> = E extends Entry ? Omit<E, "v" | "at"> : never;
 
+/** Hashes of subtrees that are kept as they were read or written: the edge that grows, and what proofs share. About a megabyte. */
+const KEPT = 8_192;
+
 export class Log extends Store {
+  #size: number | undefined;
+  readonly #nodes = new Memo<string>(KEPT);
+
   /** What an entry's time is, in seconds: the agent's own clock once it is there (clock.ts). */
   now: () => number = () => Math.floor(Date.now() / 1000);
 
@@ -23,17 +31,21 @@ export class Log extends Store {
     const line = entryText({ v: 1, kind, at: this.now(), ...rest } as Entry);
     const index = this.logSize();
     this.run("INSERT INTO log (n, entry) VALUES (?, ?)", index, line);
-    this.#addNode(0, index, leafHash(new TextEncoder().encode(line)));
+    this.#size = index + 1;
+    this.#addNode(0, index, hash("sha256", `\0${line}`));
     for (const { level, at } of completed(index)) {
-      this.#addNode(level, at, nodeHash(this.node(level - 1, 2 * at), this.node(level - 1, 2 * at + 1)));
+      this.#addNode(level, at, join(this.node(level - 1, 2 * at), this.node(level - 1, 2 * at + 1)));
     }
     return index;
   }
 
   /** How many entries there are. */
   logSize(): number {
-    const last = this.get("SELECT max(n) AS n FROM log")?.["n"];
-    return typeof last === "number" ? last + 1 : 0;
+    if (this.#size === undefined) {
+      const last = this.get("SELECT max(n) AS n FROM log")?.["n"];
+      this.#size = typeof last === "number" ? last + 1 : 0;
+    }
+    return this.#size;
   }
 
   logHead(): TreeHead {
@@ -43,7 +55,7 @@ export class Log extends Store {
 
   /** The root when the log had `size` entries. */
   logRoot(size: number): string {
-    return rootAt(size, (level, at) => this.node(level, at));
+    return rootAt(size, (level, at) => this.node(level, at), join);
   }
 
   /** Whether the log once was as `head` says. */
@@ -61,20 +73,37 @@ export class Log extends Store {
   /** An entry with its path to the root of the first `size` entries. @throws Fault ERR_STATE where there is none */
   prove(index: number, size: number): ProvedEntry {
     const line = text(this.get("SELECT entry FROM log WHERE n = ?", index)?.["entry"]);
-    return { index, text: line, path: inclusionPath(index, size, (level, at) => this.node(level, at)) };
+    return { index, text: line, path: inclusionPath(index, size, (level, at) => this.node(level, at), join) };
   }
 
   /** That the log of `from` entries is the beginning of the one of `size`. */
   proveConsistency(from: number, size: number): string[] {
-    return consistencyPath(from, size, (level, at) => this.node(level, at));
+    return consistencyPath(from, size, (level, at) => this.node(level, at), join);
   }
 
   /** The hash of a whole subtree. @throws Fault ERR_STATE where it is missing */
   node(level: number, at: number): string {
-    return text(this.get("SELECT hash FROM log_nodes WHERE level = ? AND at = ?", level, at)?.["hash"]);
+    const name = `${level} ${at}`;
+    let hash = this.#nodes.get(name);
+    if (hash === undefined) {
+      hash = text(this.get("SELECT hash FROM log_nodes WHERE level = ? AND at = ?", level, at)?.["hash"]);
+      this.#nodes.set(name, hash);
+    }
+    return hash;
+  }
+
+  protected override tookBack(): void {
+    this.#size = undefined;
+    this.#nodes.clear();
   }
 
   #addNode(level: number, at: number, hash: string): void {
     this.run("INSERT INTO log_nodes (level, at, hash) VALUES (?, ?, ?)", level, at, hash);
+    this.#nodes.set(`${level} ${at}`, hash);
   }
+}
+
+/** `nodeHash` of protocol/merkle.ts, by the system's SHA-256. */
+function join(left: string, right: string): string {
+  return hash("sha256", Buffer.from(`01${left}${right}`, "hex"));
 }

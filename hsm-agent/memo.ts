@@ -1,4 +1,4 @@
-/** What a pure function gave for the same input, as long as it is asked for often: the oldest is forgotten. Decides nothing. */
+/** What was found under a name, as long as there is room: the oldest is forgotten. Decides nothing. */
 export class Memo<V> {
   readonly #most: number;
   readonly #values = new Map<string, V>();
@@ -12,8 +12,12 @@ export class Memo<V> {
     return this.#values.get(input);
   }
 
+  clear(): void {
+    this.#values.clear();
+  }
+
   set(input: string, value: V): void {
-    if (this.#values.size >= this.#most) {
+    if (this.#values.size >= this.#most && !this.#values.has(input)) {
       const [oldest] = this.#values.keys();
       if (oldest !== undefined) this.#values.delete(oldest);
     }

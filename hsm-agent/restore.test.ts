@@ -112,7 +112,7 @@ const EDITED: [what: string, sql: string, code: string, says: string][] = [
   ],
   [
     "an open request that says something else",
-    "UPDATE requests SET state = 'pending', payload = replace(payload, '0x52908400098527886E0F7030069857D2E4169EE7', '0x8617E340B3D01FA5F11F306F4090FD50E238070D')",
+    "UPDATE requests SET state = 'pending'; UPDATE request_texts SET payload = replace(payload, '0x52908400098527886E0F7030069857D2E4169EE7', '0x8617E340B3D01FA5F11F306F4090FD50E238070D')",
     "ERR_STATE",
     "does not match its digest",
   ],

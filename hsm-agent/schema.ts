@@ -1,4 +1,7 @@
-/** The tables of the agent's record. STRICT: a value of another type is refused by SQLite itself. */
+/**
+ * The tables of the agent's record. STRICT: a value of another type is refused by SQLite itself. A request's long texts, which stay as
+ * they are, have a table of their own: SQLite writes a whole row anew with every change of it.
+ */
 export const SCHEMA = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log (n INTEGER PRIMARY KEY, entry TEXT NOT NULL) STRICT;
@@ -24,10 +27,11 @@ CREATE TABLE IF NOT EXISTS member_seals (
 CREATE TABLE IF NOT EXISTS freezes (
   vault TEXT NOT NULL, by TEXT NOT NULL, at INTEGER NOT NULL, of TEXT, PRIMARY KEY (vault, by)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS requests (
-  id TEXT PRIMARY KEY, proposal TEXT NOT NULL UNIQUE, proposal_jws TEXT, verb TEXT NOT NULL, state TEXT NOT NULL, vault TEXT, network TEXT, nonce INTEGER,
-  initiator TEXT, expires INTEGER NOT NULL, not_before INTEGER, at INTEGER NOT NULL, payload TEXT NOT NULL, digest TEXT NOT NULL,
-  policy INTEGER NOT NULL, people INTEGER NOT NULL, jws TEXT, issued INTEGER, revision INTEGER NOT NULL, logged INTEGER NOT NULL, entry INTEGER,
-  signed TEXT, hash TEXT, released INTEGER, problem TEXT) STRICT, WITHOUT ROWID;
+  id TEXT PRIMARY KEY, proposal TEXT NOT NULL UNIQUE, verb TEXT NOT NULL, state TEXT NOT NULL, vault TEXT, network TEXT, nonce INTEGER,
+  initiator TEXT, expires INTEGER NOT NULL, not_before INTEGER, at INTEGER NOT NULL, digest TEXT NOT NULL, policy INTEGER NOT NULL,
+  people INTEGER NOT NULL, issued INTEGER, revision INTEGER NOT NULL, logged INTEGER NOT NULL, entry INTEGER, signed TEXT, hash TEXT,
+  released INTEGER, problem TEXT) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS request_texts (id TEXT PRIMARY KEY, proposal_jws TEXT, payload TEXT NOT NULL, jws TEXT) STRICT;
 CREATE INDEX IF NOT EXISTS requests_state ON requests (state, expires);
 CREATE INDEX IF NOT EXISTS requests_unreleased ON requests (expires) WHERE state = 'signed' AND released IS NULL;
 CREATE UNIQUE INDEX IF NOT EXISTS requests_nonce ON requests (vault, network, nonce) WHERE state IN ('proposed', 'pending', 'approved', 'signed');

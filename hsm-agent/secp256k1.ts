@@ -7,6 +7,7 @@
  */
 import { isMainThread } from "node:worker_threads";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { Memo } from "./memo.ts";
 
 /** Both never throw: what is malformed recovers to nothing and does not verify. */
 export interface Curve {
@@ -157,9 +158,26 @@ function toBytes(value: bigint): Buffer {
   return Buffer.from(value.toString(16).padStart(2 * HALF_BYTES, "0"), "hex");
 }
 
-/** `verifier` says which it is, so that the agent can say so at its start. */
-export const { recover, verify, verifier } = await loadCurve(async () => {
+const curve = await loadCurve(async () => {
   // The binding keeps one state for its process: a second thread that loads it, and ends, takes the process with it.
   if (!isMainThread) throw new Error("the binding is the main thread's");
   return (await import("secp256k1/bindings.js")).default;
 });
+
+/** `verifier` says which it is, so that the agent can say so at its start. */
+export const { verify, verifier } = curve;
+
+/** Public keys as they were recovered: what is released is read back, and the same question is asked once more. */
+const RECOVERED = new Memo<Uint8Array>(256);
+
+/** As `Curve` has it. What it returns is not to be written to. */
+export const recover: Curve["recover"] = (signature, recovery, digest) => {
+  if (!fits(signature, digest)) return undefined;
+  // Both are of fixed length, so no two questions have one name.
+  const name = `${recovery} ${Buffer.concat([signature, digest]).toString("latin1")}`;
+  const known = RECOVERED.get(name);
+  if (known !== undefined) return known;
+  const found = curve.recover(signature, recovery, digest);
+  if (found !== undefined) RECOVERED.set(name, found);
+  return found;
+};

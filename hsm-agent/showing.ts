@@ -66,8 +66,9 @@ export async function showLog(desk: Desk): Promise<boolean> {
     const receivers = journal.owedViews(RECEIVERS_MAX);
     if (receivers.length === 0) return isAny;
     const checkpoint = await newestCheckpoint(desk);
+    const proved = new Map<number, ProvedEntry>();
     journal.transaction(() => {
-      for (const receiver of receivers) post(desk, receiver, checkpoint);
+      for (const receiver of receivers) post(desk, receiver, checkpoint, proved);
     });
     isAny = true;
     // Sealing and sending go on in between.
@@ -75,7 +76,8 @@ export async function showLog(desk: Desk): Promise<boolean> {
   }
 }
 
-function post(desk: Desk, receiver: string, checkpoint: Checkpoint): void {
+/** `known`: what was proved to this checkpoint for somebody else. */
+function post(desk: Desk, receiver: string, checkpoint: Checkpoint, known: Map<number, ProvedEntry>): void {
   const { journal } = desk;
   const entries: ProvedEntry[] = [];
   let length = 0;
@@ -86,7 +88,8 @@ function post(desk: Desk, receiver: string, checkpoint: Checkpoint): void {
     // It changed after the checkpoint was signed: the next one covers it.
     if (entry !== null && entry >= checkpoint.size) continue;
     if (entry !== null) {
-      const proved = journal.prove(entry, checkpoint.size);
+      const proved = known.get(entry) ?? journal.prove(entry, checkpoint.size);
+      known.set(entry, proved);
       length += proved.text.length;
       if (length > TEXT_MAX && entries.length > 0) break;
       entries.push(proved);

@@ -44,8 +44,12 @@ const TAMPERED: [string, (database: DatabaseSync) => void][] = [
   ["the request's nonce", (d) => d.exec("UPDATE requests SET nonce = 99")],
   ["the request's initiator", (d) => d.exec("UPDATE requests SET initiator = 'Alice'")],
   ["the request's verb", (d) => d.exec("UPDATE requests SET verb = 'DRILL'")],
-  ["away the proposal", (d) => d.exec("UPDATE requests SET proposal_jws = NULL")],
-  ["the proposal", (d) => d.exec("UPDATE requests SET proposal_jws = jws WHERE verb = 'SEND'")],
+  ["away the proposal", (d) => d.exec("UPDATE request_texts SET proposal_jws = NULL")],
+  [
+    "the proposal",
+    (d) =>
+      d.exec("UPDATE request_texts SET proposal_jws = jws WHERE id = (SELECT id FROM requests WHERE verb = 'SEND')"),
+  ],
   [
     "the bytes of an approval",
     (d) =>
@@ -100,8 +104,12 @@ function edit(path: string, change: (database: DatabaseSync) => void): void {
 
 /** With a digest that fits. */
 function editPayload(database: DatabaseSync, member: string, value: unknown): void {
-  const row = database.prepare("SELECT payload FROM requests WHERE verb = 'SEND'").get();
+  const row = database
+    .prepare("SELECT id, payload FROM requests JOIN request_texts USING (id) WHERE verb = 'SEND'")
+    .get();
   const text = JSON.stringify({ ...(JSON.parse(String(row?.["payload"])) as object), [member]: value });
   const digest = sha256Hex(new TextEncoder().encode(text));
-  database.prepare("UPDATE requests SET payload = ?, digest = ? WHERE verb = 'SEND'").run(text, digest);
+  const id = String(row?.["id"]);
+  database.prepare("UPDATE request_texts SET payload = ? WHERE id = ?").run(text, id);
+  database.prepare("UPDATE requests SET digest = ? WHERE id = ?").run(digest, id);
 }

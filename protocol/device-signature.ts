@@ -21,14 +21,23 @@ export const EthereumAddressSchema = v.pipe(
   v.check((address) => checksumAddress(address) === address, "the address must have its EIP-55 checksum"),
 );
 
+/** Spellings that are kept: people's devices are few, and each is read again with every entry of the log. */
+const SPELLED = new Map<string, string>();
+const SPELLED_MAX = 1_024;
+
 /** EIP-55 spelling of `0x` and 40 hex digits in any case. */
 export function checksumAddress(address: string): string {
   const digits = address.slice(2).toLowerCase();
+  const known = SPELLED.get(digits);
+  if (known !== undefined) return known;
   const hash = bytesToHex(keccak_256(utf8ToBytes(digits)));
-  return `0x${digits
+  const spelled = `0x${digits
     .split("")
     .map((digit, at) => (Number.parseInt(hash[at] ?? "0", 16) >= 8 ? digit.toUpperCase() : digit))
     .join("")}`;
+  if (SPELLED.size >= SPELLED_MAX) SPELLED.clear();
+  SPELLED.set(digits, spelled);
+  return spelled;
 }
 
 /** Address of an uncompressed secp256k1 public key (65 bytes). */

@@ -8,6 +8,8 @@ import { bytesToHex, concatBytes, hexToBytes } from "@noble/hashes/utils.js";
 
 /** The hash of a whole subtree, lower-case hex. */
 export type NodeAt = (level: number, at: number) => string;
+/** What joins two hashes to one: `nodeHash`, or the same by a faster SHA-256. */
+type Join = (left: string, right: string) => string;
 
 /** A log never gets so long; up to here all of the arithmetic is exact. */
 export const SIZE_MAX = 2 ** 40;
@@ -29,30 +31,30 @@ export function nodeHash(left: string, right: string): string {
 export const EMPTY_ROOT = bytesToHex(sha256(new Uint8Array()));
 
 /** The root of the first `size` leaves: O(log n) look-ups. */
-export function rootAt(size: number, node: NodeAt): string {
-  return size === 0 ? EMPTY_ROOT : rangeHash(0, size, node);
+export function rootAt(size: number, node: NodeAt, join: Join = nodeHash): string {
+  return size === 0 ? EMPTY_ROOT : rangeHash(0, size, node, join);
 }
 
 /** The path from leaf `index` to the root of the first `size` leaves, from the bottom up (RFC 6962, section 2.1.1). */
-export function inclusionPath(index: number, size: number, node: NodeAt): string[] {
+export function inclusionPath(index: number, size: number, node: NodeAt, join: Join = nodeHash): string[] {
   const path = (at: number, begin: number, end: number): string[] => {
     if (end - begin === 1) return [];
     const split = begin + splitOf(end - begin);
     return at < split
-      ? [...path(at, begin, split), rangeHash(split, end, node)]
-      : [...path(at, split, end), rangeHash(begin, split, node)];
+      ? [...path(at, begin, split), rangeHash(split, end, node, join)]
+      : [...path(at, split, end), rangeHash(begin, split, node, join)];
   };
   return path(index, 0, size);
 }
 
 /** That the first `from` leaves of the tree of `size` leaves are the tree of `from` leaves (RFC 6962, section 2.1.2). Empty for 0 and for the same size. */
-export function consistencyPath(from: number, size: number, node: NodeAt): string[] {
+export function consistencyPath(from: number, size: number, node: NodeAt, join: Join = nodeHash): string[] {
   const path = (end: number, first: number, last: number, isWhole: boolean): string[] => {
-    if (end === last) return isWhole ? [] : [rangeHash(first, last, node)];
+    if (end === last) return isWhole ? [] : [rangeHash(first, last, node, join)];
     const split = first + splitOf(last - first);
     return end <= split
-      ? [...path(end, first, split, isWhole), rangeHash(split, last, node)]
-      : [...path(end, split, last, false), rangeHash(first, split, node)];
+      ? [...path(end, first, split, isWhole), rangeHash(split, last, node, join)]
+      : [...path(end, split, last, false), rangeHash(first, split, node, join)];
   };
   return from === 0 ? [] : path(from, 0, size, true);
 }
@@ -132,11 +134,11 @@ export function* completed(index: number): Generator<{ level: number; at: number
 }
 
 /** MTH of the leaves from `begin` up to `end`, which is a subtree of some tree: it begins where a whole one of its size does. */
-function rangeHash(begin: number, end: number, node: NodeAt): string {
+function rangeHash(begin: number, end: number, node: NodeAt, join: Join): string {
   const size = end - begin;
   if (isPowerOfTwo(size)) return node(Math.round(Math.log2(size)), begin / size);
   const split = begin + splitOf(size);
-  return nodeHash(rangeHash(begin, split, node), rangeHash(split, end, node));
+  return join(rangeHash(begin, split, node, join), rangeHash(split, end, node, join));
 }
 
 /** The largest power of two below `size`, which is at least 2. */

@@ -145,6 +145,7 @@ test("RESTORE: the page says what is lost, the device which gap, and with the ad
   const missing = change.seen.size - change.log.size;
   await page.getByText(`browsers had seen ${change.seen.size}. Up to ${missing} decisions are missing`).waitFor();
   await page.getByText(`${VAULT} on Ethereum: next nonce 9`).waitFor();
+  await page.getByRole("heading", { name: "Approve nothing but this" }).waitFor();
   expect(messagePages(await ada.approve(page)).join("")).toBe(statement);
   await retry(async () => {
     expect((await showRequest(world, id)).records).toMatchObject([{ kind: "approval", person: "Ada" }]);

@@ -15,6 +15,7 @@ import {
   loadTrust,
 } from "../actions.ts";
 import { type Checked, checkRequest, readRequest } from "../check.ts";
+import { RESTORE } from "../log-alarm.ts";
 import type { Problem, StoredRequest } from "../store.ts";
 import { isOpen } from "../waiting.ts";
 import { CARRIED_OUT, isCarriedOut } from "./carried-out.ts";
@@ -132,7 +133,7 @@ function Page(props: Stored & { stored: StoredRequest | undefined; found: Check 
     );
   }
   return (
-    <Frame link={shown} wide>
+    <Frame link={shown} wide endsAlarm={found?.checked?.payload.verb === RESTORE && isOpen(stored)}>
       {found !== undefined && (
         <RequestView
           stored={stored}

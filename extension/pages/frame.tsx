@@ -12,10 +12,12 @@ import { ProblemBox } from "./problem.tsx";
 interface FrameProps {
   readonly link?: { readonly status: LinkStatus; readonly bridge: string };
   readonly wide?: boolean;
+  /** What this page shows ends the alarm about the agent's record, where there is one. */
+  readonly endsAlarm?: boolean;
   readonly children: ComponentChildren;
 }
 
-export function Frame({ link, wide = false, children }: FrameProps) {
+export function Frame({ link, wide = false, endsAlarm = false, children }: FrameProps) {
   return (
     <div class={wide ? "frame wide" : "frame"}>
       <header class="bar">
@@ -27,7 +29,7 @@ export function Frame({ link, wide = false, children }: FrameProps) {
           </span>
         )}
       </header>
-      <StandingAlarm />
+      <StandingAlarm isEndedHere={endsAlarm} />
       {link?.status.problem && <ProblemBox problem={link.status.problem} tone="warning" />}
       {children}
     </div>
@@ -40,9 +42,9 @@ async function loadAlarm() {
 }
 
 /** On every page, whatever it shows: where the records cannot be read the page itself says so. */
-function StandingAlarm() {
+function StandingAlarm({ isEndedHere }: { isEndedHere: boolean }) {
   const live = useLive(loadAlarm);
-  return live.is === "ready" ? <LogAlarm {...live.value} /> : null;
+  return live.is === "ready" ? <LogAlarm {...live.value} isEndedHere={isEndedHere} /> : null;
 }
 
 /** Renders `page` into the document's only element. */

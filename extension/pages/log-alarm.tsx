@@ -5,21 +5,31 @@ import { Icon } from "./icon.tsx";
 import { alarmSentence, evidenceText } from "./log-words.ts";
 import { CodeLine } from "./problem.tsx";
 
-export function LogAlarm({ alarms, contact }: { alarms: readonly Alarm[]; contact: string | null }) {
+interface LogAlarmProps {
+  readonly alarms: readonly Alarm[];
+  readonly contact: string | null;
+  /** On the page of the one request that ends it. */
+  readonly isEndedHere: boolean;
+}
+
+export function LogAlarm({ alarms, contact, isEndedHere }: LogAlarmProps) {
   if (alarms.length === 0) return null;
   return (
     <section class="box danger log-alarm" role="alert" aria-labelledby="log-alarm">
       <h2 id="log-alarm">
-        <Icon name="stop" /> Approve nothing
+        <Icon name="stop" /> {isEndedHere ? "Approve nothing but this" : "Approve nothing"}
       </h2>
       <p>
         <strong>{alarmSentence(alarms)}</strong> It may have been set back, or somebody shows different records to
         different people.
       </p>
-      <p class="action">Call now: {contact ?? "your operator"}</p>
+      <p class="action">
+        {isEndedHere ? "First call" : "Call now"}: {contact ?? "your operator"}
+      </p>
       <p>
-        You can still reject and freeze. Only the admins can end this, on their devices: by a request to go on from an
-        older record, and by nothing else.
+        {isEndedHere
+          ? "The request below ends this, if the admins approve it on their devices. Ask why the record is older, and approve only if the answer is right."
+          : "You can still reject and freeze. Only the admins can end this, on their devices: by a request to go on from an older record, and by nothing else."}
       </p>
       <Evidence text={evidenceText(alarms)} />
     </section>

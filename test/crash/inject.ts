@@ -83,9 +83,10 @@ function labelOf(sql: string, values: readonly unknown[]): AgentCommit | BridgeC
       if (says("approval")) return "approval";
       return says("rejection") ? "rejection" : undefined;
     case "UPDATE requests":
-      if (/\bjws = /.test(sql)) return "issue";
       if (/\bsigned = /.test(sql)) return "signature";
       return says("approved") ? "intent" : undefined;
+    case "UPDATE request_texts":
+      return "issue";
     case "INSERT acts":
       return "act";
     case "INSERT freezes":

@@ -49,7 +49,7 @@ export const ACTS: readonly Attack<Disk>[] = [
         });
       for (const founder of [null, HSM.jwk])
         await mustNotStart(disk, tally, (db) => {
-          db.exec("DELETE FROM acts; DELETE FROM requests");
+          db.exec("DELETE FROM acts; DELETE FROM requests; DELETE FROM request_texts");
           db.prepare("INSERT INTO acts (n, jws, at, entry) VALUES (1, ?, 1, 0)").run(LONG_CHAIN[0]?.jws ?? "");
           if (founder !== null)
             db.prepare("UPDATE meta SET value = ? WHERE key = 'founder'").run(JSON.stringify(founder));

@@ -205,7 +205,8 @@ export const DISK_REQUESTS: readonly Attack<Disk>[] = [
                 .replace(/needs 2 of [0-9]+/, "needs 1 of 1"),
             true,
           );
-          db.prepare("UPDATE requests SET state = 'proposed', jws = NULL WHERE id = ?").run(id);
+          db.prepare("UPDATE requests SET state = 'proposed' WHERE id = ?").run(id);
+          db.prepare("UPDATE request_texts SET jws = NULL WHERE id = ?").run(id);
           db.exec("DELETE FROM outbox");
         },
         async () => {

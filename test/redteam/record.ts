@@ -173,12 +173,13 @@ export function numbers(world: Pick<World, "folder">): Record<string, number> {
 
 /** Changes the text of a payload, and with `withDigest` the digest to fit. */
 export function editPayload(db: DatabaseSync, id: string, change: (text: string) => string, withDigest: boolean): void {
-  const row = db.prepare("SELECT payload, digest FROM requests WHERE id = ?").get(id);
+  const row = db.prepare("SELECT payload, digest FROM requests JOIN request_texts USING (id) WHERE id = ?").get(id);
   const before = String(row?.["payload"]);
   const payload = change(before);
   if (payload === before) throw new Error("the edit changes nothing");
   const digest = withDigest ? requestDigest(new TextEncoder().encode(payload)) : String(row?.["digest"]);
-  db.prepare("UPDATE requests SET payload = ?, digest = ? WHERE id = ?").run(payload, digest, id);
+  db.prepare("UPDATE request_texts SET payload = ? WHERE id = ?").run(payload, id);
+  db.prepare("UPDATE requests SET digest = ? WHERE id = ?").run(digest, id);
 }
 
 /** The agent's configuration names another token. */

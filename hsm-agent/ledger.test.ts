@@ -1,0 +1,107 @@
+/** What the ledger keeps in memory of its rows is what is in the record, whatever was done and whatever was taken back. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { Journal } from "./journal.ts";
+import type { RecordRow } from "./rows.ts";
+import { newJti } from "./testing-people.ts";
+
+const IDS = ["0123456789ABCDEF", "0123456789ABCDEG"] as const;
+
+const DEEDS = {
+  propose: (journal: Journal, id: string) => {
+    if (journal.request(id) !== undefined) return;
+    const common = {
+      verb: "DRILL",
+      state: "proposed",
+      vault: null,
+      network: null,
+      nonce: null,
+      notBefore: null,
+    } as const;
+    const times = { expires: 100, at: 1, policy: 1, people: 1 };
+    const payload = '{"aud":["x"]}';
+    const made = { proposal: newJti(), proposalJws: "a.b.c", initiator: "Olga", payload, digest: "ab".repeat(32) };
+    journal.addRequest({ id, ...common, ...times, ...made });
+  },
+  issue: (journal: Journal, id: string) =>
+    journal.issueRequest({ id, digest: "ab".repeat(32) }, "pending", `jws ${newJti()}`),
+  approve: (journal: Journal, id: string) => journal.changeRequest(id, { state: "approved" }),
+  fail: (journal: Journal, id: string) => journal.changeRequest(id, { state: "failed", problem: newJti() }),
+  touch: (journal: Journal, id: string) => journal.changeRequest(id, {}),
+  sign: (journal: Journal, id: string) =>
+    journal.changeRequest(id, { state: "signed", signed: `0x${newJti()}`, hash: `0x${"cd".repeat(32)}` }),
+  release: (journal: Journal, id: string) => journal.release({ id, hash: `0x${"cd".repeat(32)}` }, 7),
+  answer: (journal: Journal, id: string) => {
+    const of = newJti();
+    const row: RecordRow = {
+      kind: "withdrawal",
+      person: "Bob",
+      of,
+      at: 1_800_000_000,
+      vendor: null,
+      address: null,
+      reason: null,
+      jws: of,
+    };
+    journal.addRecord(id, row);
+  },
+  look: (journal: Journal, id: string) => void [journal.request(id), journal.records(id)],
+};
+type Deed = keyof typeof DEEDS;
+
+const work = fc.record({
+  deeds: fc.array(
+    fc.record({ deed: fc.constantFrom(...(Object.keys(DEEDS) as Deed[])), id: fc.constantFrom(...IDS) }),
+    { minLength: 1, maxLength: 6 },
+  ),
+  isTakenBack: fc.boolean(),
+  isFlushed: fc.boolean(),
+});
+
+test("rows and records are read as they were written", () => {
+  fc.assert(
+    fc.property(fc.array(work, { minLength: 1, maxLength: 12 }), (works) => {
+      const folder = mkdtempSync(join(tmpdir(), "opencustody-ledger-"));
+      let journal = new Journal(join(folder, "agent.db"));
+      const open = () => {
+        journal.now = () => 1_800_000_000;
+      };
+      const seen = () => [
+        IDS.map((id) => journal.request(id)),
+        IDS.map((id) => journal.records(id)),
+        journal.logHead(),
+        journal.logLines(0, 1_000).length,
+      ];
+      try {
+        open();
+        for (const { deeds, isTakenBack, isFlushed } of works) {
+          try {
+            journal.transaction(() => {
+              for (const { deed, id } of deeds)
+                if (deed === "propose" || journal.request(id) !== undefined) DEEDS[deed](journal, id);
+              if (isTakenBack) throw new Error("taken back");
+            });
+          } catch (error) {
+            expect(error).toHaveProperty("message", "taken back");
+          }
+          if (isFlushed) journal.flush();
+          // The list is read from the record each time.
+          const listed = journal.requests();
+          for (const id of IDS) expect(journal.request(id)).toEqual(listed.find((row) => row.id === id));
+        }
+        const before = seen();
+        journal.close();
+        journal = new Journal(join(folder, "agent.db"));
+        open();
+        expect(seen()).toEqual(before);
+      } finally {
+        journal.close();
+        rmSync(folder, { recursive: true, force: true });
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
