@@ -5,12 +5,15 @@
 import { Correspondence } from "./correspondence.ts";
 import type { BoxState } from "./mailbox.ts";
 
+/** Text of one byte a character; as bytes where it was read that way, which saves making a text of it. */
+export type Body = string | Buffer;
+
 /** A message on its way in. `share`: the part of the mailbox that its sender may fill. `once`: an invite's only one. */
 export interface Incoming {
   readonly receiver: string;
   readonly sender: string;
   readonly id: string;
-  readonly body: string;
+  readonly body: Body;
   readonly share: number;
   readonly once: boolean;
 }
@@ -25,7 +28,7 @@ export interface Held {
   readonly seq: number;
   readonly id: string;
   readonly sender: string;
-  readonly body: string;
+  readonly body: Body;
   /** Milliseconds of a clock that never goes back. */
   readonly at: number;
   /** The connection that sent it, and those that sent it again before it had an answer. */
@@ -52,6 +55,8 @@ export class Box {
   stored: number;
   lastStored: number;
   durable: number;
+  /** Whether something is to be given to the receiver at the end of this turn. */
+  isDue = false;
   /** When the receiver last acknowledged something new. Milliseconds. */
   ackedAt = Number.NEGATIVE_INFINITY;
   #held: Held[] = [];

@@ -2,7 +2,9 @@ import { EventEmitter } from "node:events";
 import { type Logger, pino } from "pino";
 import { afterEach, expect, test } from "vitest";
 import type { WebSocket } from "ws";
-import { Connection, type Desk } from "./connection.ts";
+import { Connection, type ConnectionLimits, type Desk } from "./connection.ts";
+import type { Wire } from "./farewell.ts";
+import { Bucket } from "./rate.ts";
 import { LIMITS } from "./server.ts";
 
 const silent = pino({ enabled: false });
@@ -27,6 +29,9 @@ class FakeSocket extends EventEmitter {
   ping(): void {
     this.calls.push("ping");
   }
+  pong(data: Buffer): void {
+    this.calls.push(`pong ${data.toString()}`);
+  }
   pause(): void {
     this.calls.push("pause");
   }
@@ -48,20 +53,24 @@ const opened: FakeSocket[] = [];
 afterEach(() => {
   for (const socket of opened.splice(0)) socket.terminate();
 });
-function open(at: Desk = desk, log: Logger = silent): { socket: FakeSocket; connection: Connection } {
+function open(at: Desk = desk, log: Logger = silent, limits: ConnectionLimits = LIMITS) {
   const socket = new FakeSocket();
   opened.push(socket);
   const office = {
     desk: at,
-    limits: LIMITS,
+    limits,
     log,
-    turn: { later: (work: () => void) => work() },
+    turn: { later: (work: () => void) => work(), clock: () => 0 },
+    mayTell: () => true,
     counts: { read: 0, written: 0 },
   };
-  const wire = { write: (frame: Buffer) => socket.written(frame) };
-  const connection = new Connection(socket as unknown as WebSocket, wire, office);
+  const wire = new EventEmitter();
+  const write = (frame: Buffer) => socket.written(frame);
+  const pause = () => socket.calls.push("wire paused");
+  const stream = Object.assign(wire, { write, pause, end: () => socket.calls.push("wire ended") }) as unknown as Wire;
+  const connection = new Connection(socket as unknown as WebSocket, stream, office);
   socket.calls.length = 0;
-  return { socket, connection };
+  return { socket, connection, wire };
 }
 
 test("one period without a sign of life ends a connection; a pong or a frame is one", () => {
@@ -85,12 +94,14 @@ test("while a login is verified nothing is read, and what was already read is re
     'send {"v":1,"t":"error","code":"ERR_FRAME_MALFORMED","id":null}',
     "close 4400",
     "resume",
+    "wire ended",
   ]);
 });
 
 test.each(["roster", "card"])("while a %s is verified nothing is read", (t) => {
   const { socket, connection } = open();
-  connection.enter({ agent: "A".repeat(43), key: "A".repeat(43), card: null }, null);
+  const bucket = new Bucket(LIMITS.memberRate, 0);
+  connection.enter({ agent: "A".repeat(43), key: "A".repeat(43), card: null }, null, bucket);
   socket.emit("message", Buffer.from('{"v":1,"t":"ping"}'), false);
   socket.emit("message", Buffer.from(`{"v":1,"t":"${t}","jws":"a.b.c"}`), false);
   expect(socket.calls).toEqual(['send {"v":1,"t":"ready","card":null}', "pause"]);
@@ -103,6 +114,32 @@ test("after its end nothing that arrives is looked at", () => {
   socket.emit("message", Buffer.from("junk"), false);
   connection.fail("ERR_INTERNAL");
   expect(socket.calls).toEqual(before);
+});
+
+test("after its end it takes what was under way, and not whatever else comes", () => {
+  const { socket, connection, wire } = open();
+  connection.fail("ERR_LOGIN_TIMEOUT");
+  expect(socket.calls.at(-1)).toBe("wire ended");
+  for (let at = 0; at < 256; at += 1) wire.emit("data", Buffer.alloc(1_024));
+  expect(socket.calls).not.toContain("wire paused");
+  wire.emit("data", Buffer.alloc(1));
+  expect(socket.calls.at(-1)).toBe("wire paused");
+});
+
+test("pings and pongs count as frames: answered within the rate, then not, then the end", () => {
+  const limits = { ...LIMITS, memberRate: { perSecond: 0.0001, burst: 2 } };
+  const { socket } = open(desk, silent, limits);
+  for (const name of ["a", "b", "c"]) socket.emit("ping", Buffer.from(name));
+  expect(socket.calls).toEqual(["pong a", "pong b"]);
+  socket.emit("pong", Buffer.alloc(0));
+  expect(socket.calls).toHaveLength(2);
+  socket.emit("ping", Buffer.from("d"));
+  expect(socket.calls.slice(2)).toEqual([
+    'send {"v":1,"t":"error","code":"ERR_FRAME_RATE","id":null}',
+    "close 4429",
+    "resume",
+    "wire ended",
+  ]);
 });
 
 test("of an unforeseen error the log has its kind and its place, and nothing that it says", async () => {

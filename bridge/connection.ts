@@ -3,7 +3,6 @@
  * is the exchange's business. protocol/README.md, "Frames".
  */
 import { randomBytes } from "node:crypto";
-import type { Duplex } from "node:stream";
 import { base64url } from "jose";
 import type { Logger } from "pino";
 import type { RawData, WebSocket } from "ws";
@@ -11,11 +10,12 @@ import { type ErrorCode, Fault, isFault } from "../protocol/error.ts";
 import { type BridgeFrame, type ClientFrame, encodeFrame, parseClientFrame } from "../protocol/frame.ts";
 import { fingerprint } from "../protocol/primitive.ts";
 import type { Party } from "./admit.ts";
-import type { Origin } from "./box.ts";
+import type { Body, Origin } from "./box.ts";
 import { CLOSE, closeCodeOf } from "./close.ts";
+import { hearNoMore, type Wire } from "./farewell.ts";
 import { acceptedText, DELIVER_TAIL, deliverHead, type HotFrame, readHotFrame } from "./hot-frame.ts";
 import { placeOf } from "./place.ts";
-import { Bucket, type RateLimits } from "./rate.ts";
+import { Bucket, type RateLimits, type RateVerdict } from "./rate.ts";
 import { Window, type WindowLimits } from "./relay.ts";
 import type { Turn } from "./turn.ts";
 import { Outgoing } from "./wire.ts";
@@ -49,7 +49,9 @@ export interface Office {
   readonly desk: Desk;
   readonly limits: ConnectionLimits;
   readonly log: Logger;
-  readonly turn: Pick<Turn, "later">;
+  readonly turn: Pick<Turn, "later" | "clock">;
+  /** Whether the log takes one more line about somebody who has not logged in. */
+  readonly mayTell: () => boolean;
   /** Frames read and written so far. */
   readonly counts: { read: number; written: number };
 }
@@ -59,35 +61,40 @@ export class Connection implements Origin {
   readonly nonce = base64url.encode(randomBytes(32));
   readonly window: Window;
   readonly #socket: WebSocket;
-  readonly #wire: Pick<Duplex, "write">;
+  readonly #wire: Wire;
   readonly #office: Office;
-  readonly #bucket: Bucket;
+  /** Its own until the login, then its key's. */
+  #bucket: Bucket;
   /** Until the login; then until the close frame is answered. */
   #timer: NodeJS.Timeout | undefined;
   #state: "hello" | "verifying" | "ready" | "over" = "hello";
   #party: Party | undefined;
   #alive = true;
+  /** With which this side ended it. */
+  #closeCode: number | undefined;
   /** Frames of this turn. */
   #outgoing: Outgoing | undefined;
   /** While a login, roster or card is verified: frames are handled one after the other, though that takes its time. */
   #tail: Promise<void> | undefined;
 
   /** `wire` is the stream under `socket`. */
-  constructor(socket: WebSocket, wire: Pick<Duplex, "write">, office: Office) {
+  constructor(socket: WebSocket, wire: Wire, office: Office) {
     this.#socket = socket;
     this.#wire = wire;
     this.#office = office;
     this.window = new Window(office.limits.window);
-    this.#bucket = new Bucket(office.limits.memberRate, performance.now());
+    this.#bucket = new Bucket(office.limits.memberRate, office.turn.clock());
     this.#timer = setTimeout(() => this.fail("ERR_LOGIN_TIMEOUT"), office.limits.loginTime);
     socket.on("message", (data, isBinary) => this.#onMessage(data, isBinary));
-    socket.on("pong", () => {
-      this.#alive = true;
+    socket.on("ping", (data) => {
+      if (this.#count() === "ok") socket.pong(data);
     });
-    // ws has closed the socket by itself (1009 for a frame that is too large, 1002, 1007): all that is left is to say so.
-    socket.on("error", (error: Error & { code?: string }) =>
-      office.log.warn({ ...this.#who(), cause: error.code }, "broken"),
-    );
+    socket.on("pong", () => void this.#count());
+    // ws has closed the socket by itself (1009 for a frame that is too large, 1002, 1007, 1008).
+    socket.on("error", (error: Error & { code?: string }) => {
+      this.#tell("warn", "broken", { cause: error.code });
+      this.#hearNoMore();
+    });
     socket.on("close", (code) => this.#onClose(code));
     this.send({ v: 1, t: "hello", nonce: this.nonce });
   }
@@ -101,13 +108,13 @@ export class Connection implements Origin {
     return this.#state !== "over" && this.#socket.readyState === this.#socket.OPEN;
   }
 
-  /** The login was accepted. `card`: the newest of the agent that it named; null to an agent. */
-  enter(party: Party, card: string | null): void {
+  /** The login was accepted. `card`: the newest of the agent that it named; null to an agent. `bucket`: this key's. */
+  enter(party: Party, card: string | null, bucket: Bucket): void {
     this.#stopTimer();
     this.#party = party;
     this.#state = "ready";
-    if (party.card !== null) this.#bucket.become(this.#office.limits.agentRate);
-    this.#office.log.info(this.#who(), "admitted");
+    this.#bucket = bucket;
+    this.#tell("info", "admitted");
     this.send({ v: 1, t: "ready", card });
   }
 
@@ -116,7 +123,7 @@ export class Connection implements Origin {
   }
 
   /** Sends a message to its receiver. */
-  deliver(seq: number, id: string, from: string, body: string): void {
+  deliver(seq: number, id: string, from: string, body: Body): void {
     this.#write(deliverHead(seq, id, from), body, DELIVER_TAIL);
   }
 
@@ -126,7 +133,7 @@ export class Connection implements Origin {
   }
 
   /** What is written in one turn goes to the system at once, at its end. */
-  #write(head: string, body?: string, tail?: string): void {
+  #write(head: string, body?: Body, tail?: string): void {
     if (!this.isOpen) return;
     this.#office.counts.written += 1;
     const isFirst = this.#outgoing === undefined;
@@ -136,7 +143,7 @@ export class Connection implements Origin {
     if (isFirst) this.#office.turn.later(() => this.#flush());
     if (waiting <= this.#office.limits.sendBuffer) return;
     // It does not read, so it would not read a close frame either. Its mail stays in the mailbox.
-    this.#office.log.warn(this.#who(), "slow receiver dropped");
+    this.#tell("warn", "slow receiver dropped");
     this.#state = "over";
     this.#socket.terminate();
   }
@@ -156,7 +163,7 @@ export class Connection implements Origin {
   /** Ends the connection with an error. */
   fail(code: ErrorCode, id: string | null = null): void {
     if (!this.isOpen) return;
-    this.#office.log.warn({ ...this.#who(), code }, "refused");
+    this.#tell("warn", "refused", { code });
     this.refuse(code, id);
     this.#end(closeCodeOf(code));
   }
@@ -170,7 +177,7 @@ export class Connection implements Origin {
   /** Called once in each heartbeat period: asks for a sign of life, or ends a connection that gave none since the last. */
   beat(): void {
     if (!this.#alive) {
-      this.#office.log.info(this.#who(), "silent connection dropped");
+      this.#tell("info", "silent connection dropped");
       this.#socket.terminate();
       return;
     }
@@ -184,21 +191,36 @@ export class Connection implements Origin {
   }
 
   #end(code: number): void {
+    if (this.#state === "over") return;
     this.#flush();
-    this.#state = "over";
     this.#socket.close(code);
-    // A paused socket would not see the answer to the close frame.
+    // A paused socket would not see the other end.
+    this.#closeCode = code;
     this.#socket.resume();
+    this.#hearNoMore();
+  }
+
+  /** The end has been told; whoever does not answer it is cut. */
+  #hearNoMore(): void {
+    this.#state = "over";
+    hearNoMore(this.#wire);
     this.#stopTimer();
     this.#timer = setTimeout(() => this.#socket.terminate(), this.#office.limits.closing);
   }
 
-  #onMessage(data: RawData, isBinary: boolean): void {
-    if (!this.isOpen) return;
+  /** One frame more, of whatever kind. The connection is over where this is "flood". */
+  #count(): RateVerdict {
+    if (!this.isOpen) return "flood";
     this.#alive = true;
+    const verdict = this.#bucket.take(this.#office.turn.clock());
+    if (verdict === "flood") this.fail("ERR_FRAME_RATE");
+    return verdict;
+  }
+
+  #onMessage(data: RawData, isBinary: boolean): void {
+    const verdict = this.#count();
+    if (verdict === "flood") return;
     this.#office.counts.read += 1;
-    const verdict = this.#bucket.take(performance.now());
-    if (verdict === "flood") return this.fail("ERR_FRAME_RATE");
     try {
       if (isBinary || !Buffer.isBuffer(data)) throw new Fault("ERR_FRAME_MALFORMED", "Frames are text.");
       const frame = readHotFrame(data) ?? parseClientFrame(data.toString("utf8"));
@@ -210,7 +232,7 @@ export class Connection implements Origin {
   }
 
   /** Before `ready` there is exactly one frame, the login; after it there is none. */
-  #accept(frame: ClientFrame): void {
+  #accept(frame: ClientFrame | HotFrame): void {
     if (frame.t === "login" ? this.#state !== "hello" : this.#state !== "ready") {
       throw new Fault("ERR_FRAME_MALFORMED", "A login comes first, once, and its answer is awaited.");
     }
@@ -226,7 +248,7 @@ export class Connection implements Origin {
   }
 
   /** Never rejects. */
-  async #handle(frame: ClientFrame, previous: Promise<void> | undefined): Promise<void> {
+  async #handle(frame: ClientFrame | HotFrame, previous: Promise<void> | undefined): Promise<void> {
     const { desk } = this.#office;
     await previous;
     try {
@@ -237,7 +259,7 @@ export class Connection implements Origin {
     } catch (error) {
       this.failWith(error);
     } finally {
-      this.#socket.resume();
+      if (this.isOpen) this.#socket.resume();
     }
   }
 
@@ -253,12 +275,17 @@ export class Connection implements Origin {
     this.#stopTimer();
     this.#state = "over";
     this.#office.desk.leave(this);
-    this.#office.log.info({ ...this.#who(), closeCode: code }, "closed");
+    this.#tell("info", "closed", { closeCode: this.#closeCode ?? code });
   }
 
   #stopTimer(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  #tell(level: "info" | "warn", what: string, about: Record<string, unknown> = {}): void {
+    if (this.#party !== undefined || this.#office.mayTell())
+      this.#office.log[level]({ ...this.#who(), ...about }, what);
   }
 
   #who(): { agent?: string; key?: string } {

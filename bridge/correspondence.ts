@@ -3,8 +3,7 @@
  * what was acknowledged without being stored. Pure. protocol/README.md, "Mailbox".
  */
 import type { Held } from "./box.ts";
-
-const NONE: ReadonlySet<string> = new Set();
+import { IdSet } from "./recent.ts";
 
 export class Correspondence {
   /** In memory and in the store. */
@@ -12,8 +11,8 @@ export class Correspondence {
   bytes = 0;
   /** By id. */
   readonly held = new Map<string, Held>();
-  #young = new Set<string>();
-  #old: ReadonlySet<string> = NONE;
+  #young = new IdSet();
+  #old = new IdSet();
 
   /** Whether `id` was remembered and is not forgotten yet. */
   remembers(id: string): boolean {
@@ -29,7 +28,7 @@ export class Correspondence {
   /** Forgets what was remembered before the last call. Returns how many ids are left. */
   age(): number {
     this.#old = this.#young;
-    this.#young = new Set();
+    this.#young = new IdSet();
     return this.#old.size;
   }
 

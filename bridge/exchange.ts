@@ -2,32 +2,32 @@
  * Who is online, and what each frame of theirs does: joins admission, routing and mail. Holds no sockets' details
  * (connection.ts) and makes no decision that admit.ts, roster.ts, relay.ts or post.ts makes. protocol/README.md, "Relay".
  */
+import { peekEnvelope } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
-import type { ClientFrame } from "../protocol/frame.ts";
 import { thumbprint } from "../protocol/primitive.ts";
 import { admit, type Certificate, type LoginFrame, oldCard, openCard, type Party } from "./admit.ts";
-import type { Box, Held } from "./box.ts";
-import type { Connection, Desk } from "./connection.ts";
+import type { Box } from "./box.ts";
+import type { Connection, ConnectionLimits, Desk } from "./connection.ts";
+import { Delivery } from "./delivery.ts";
+import type { HotFrame } from "./hot-frame.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { Post, type PostLimits } from "./post.ts";
+import { type Bucket, KeyRates } from "./rate.ts";
 import { route } from "./relay.ts";
 import { openRoster, Rosters, restoreRoster } from "./roster.ts";
+import type { Turn } from "./turn.ts";
 
-type SendFrame = Extract<ClientFrame, { t: "send" }>;
-
-/** Messages read from the store at once: a batch of the longest is 2 MiB, and most are far shorter. */
-const BATCH = 16;
+type SendFrame = Extract<HotFrame, { t: "send" }>;
 
 export interface ExchangeParts {
   readonly url: string;
   readonly agents: readonly string[];
   readonly mailbox: Mailbox;
-  readonly limits: PostLimits;
+  readonly limits: PostLimits & Pick<ConnectionLimits, "memberRate" | "agentRate">;
   readonly connectionsPerKey: number;
   /** Part of an agent's mailbox that one member or invite may fill. */
   readonly shareOfSender: number;
-  /** Seconds since 1970. */
-  readonly now: () => number;
+  readonly turn: Pick<Turn, "later" | "clock" | "now">;
   /** Told of a mistake that no connection's frame led to. */
   readonly mistaken: (error: unknown) => void;
 }
@@ -40,22 +40,17 @@ export class Exchange implements Desk {
   readonly #rosters: Rosters;
   /** By routing address: a member's key, or an agent's HSM identity, which is on no roster that counts. */
   readonly #online = new Map<string, ReadonlySet<Connection>>();
+  readonly #rates = new KeyRates();
+  readonly #delivery: Delivery;
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
     this.#rosters = new Rosters(parts.agents);
-    const { mailbox, limits, now } = parts;
-    const ready = (receiver: string) => {
-      for (const peer of this.#peers(receiver)) {
-        try {
-          this.#deliver(peer);
-        } catch (error) {
-          peer.failWith(error);
-        }
-      }
-    };
-    const clock = () => performance.now();
-    this.post = new Post({ mailbox, limits, now, clock, ready, mistaken: parts.mistaken });
+    const { mailbox, limits, turn, mistaken } = parts;
+    const peers = (receiver: string) => this.#peers(receiver);
+    this.#delivery = new Delivery({ mailbox, turn, rosters: this.#rosters, peers });
+    const ready = (box: Box) => this.#delivery.later(box);
+    this.post = new Post({ mailbox, limits, now: turn.now, clock: turn.clock, ready, mistaken });
     for (const agent of parts.agents) {
       const roster = parts.mailbox.roster(agent);
       if (roster !== undefined) this.#rosters.put(restoreRoster(roster));
@@ -63,24 +58,36 @@ export class Exchange implements Desk {
   }
 
   async login(connection: Connection, frame: LoginFrame): Promise<void> {
-    const { mailbox, now, url, agents, connectionsPerKey } = this.#parts;
+    const { mailbox, turn, url, agents, connectionsPerKey } = this.#parts;
+    // Before anything is verified: nobody but that key itself can have brought this on it.
+    if (frame.card === null && this.#rates.isFlood(peekEnvelope(frame.jws).kid, turn.clock())) throw tooFast();
     const party = await admit(frame, {
       url,
       nonce: connection.nonce,
-      now: now(),
+      now: this.#now(),
       agents,
       rosters: this.#rosters,
       cardOf: (agent) => mailbox.card(agent)?.n ?? 0,
     });
     if (!connection.isOpen) return;
+    const rate = this.#rateOf(party);
     if (party.card !== null) this.#takeCard(party.card);
     const peers = this.#peers(party.key);
     if (peers.size >= connectionsPerKey) {
       throw new Fault("ERR_LOGIN_TOO_MANY", "This key has too many connections; close one.");
     }
     this.#online.set(party.key, new Set([...peers, connection]));
-    connection.enter(party, party.card === null ? (mailbox.card(party.agent)?.jws ?? null) : null);
-    this.#deliver(connection);
+    connection.enter(party, party.card === null ? (mailbox.card(party.agent)?.jws ?? null) : null, rate);
+    this.#delivery.give(connection, this.post.box(party.key));
+  }
+
+  /** The bucket from which all connections of this party speak; the login is its first frame. */
+  #rateOf({ key, card }: Party): Bucket {
+    const { memberRate, agentRate } = this.#parts.limits;
+    const clock = this.#parts.turn.clock();
+    const rate = this.#rates.of(key, card === null ? memberRate : agentRate, clock);
+    if (rate.take(clock) === "flood") throw tooFast();
+    return rate;
   }
 
   receive(connection: Connection, frame: Parameters<Desk["receive"]>[1]): void {
@@ -123,8 +130,13 @@ export class Exchange implements Desk {
     for (const connection of this.#all()) {
       const { party } = connection;
       if (party === undefined || party.card !== null) continue;
-      if (this.#rosters.agentsOf(party.key, this.#parts.now()).length === 0) connection.fail("ERR_LOGIN_UNKNOWN");
+      if (this.#rosters.agentsOf(party.key, this.#now()).length === 0) connection.fail("ERR_LOGIN_UNKNOWN");
     }
+  }
+
+  /** Forgets how fast those spoke who are gone and owe nothing. */
+  prune(): void {
+    this.#rates.prune(this.#parts.turn.clock(), (key) => this.#online.has(key));
   }
 
   /** How many agents are connected. */
@@ -133,11 +145,11 @@ export class Exchange implements Desk {
   }
 
   async #enrol(connection: Connection, { agent, hsm }: Certificate, jws: string): Promise<void> {
-    const { mailbox, url, now } = this.#parts;
+    const { mailbox, url } = this.#parts;
     const current = this.#rosters.of(agent);
     // Letter for letter the one in force: verified when it came, and it may have expired since.
     if (current?.jws === jws) return connection.send({ v: 1, t: "enrolled", n: current.n });
-    const roster = await openRoster(jws, { agent, hsm, url, now: now() });
+    const roster = await openRoster(jws, { agent, hsm, url, now: this.#now() });
     if (!connection.isOpen) return;
     if (roster.n <= (this.#rosters.of(agent)?.n ?? 0)) {
       throw new Fault("ERR_ROSTER_OLD", "A roster of this number or a higher one is in force; number it higher.");
@@ -149,11 +161,11 @@ export class Exchange implements Desk {
   }
 
   async #certify(connection: Connection, { agent, link }: Certificate, jws: string): Promise<void> {
-    const { mailbox, url, now } = this.#parts;
+    const { mailbox, url } = this.#parts;
     const newest = mailbox.card(agent);
     // As with a roster: its answer may have been lost.
     if (newest?.jws === jws) return connection.send({ v: 1, t: "certified", n: newest.n });
-    const card = await openCard(jws, { agents: [agent], url, now: now() });
+    const card = await openCard(jws, { agents: [agent], url, now: this.#now() });
     if (!connection.isOpen) return;
     if (thumbprint(card.link) !== thumbprint(link)) {
       throw new Fault("ERR_LOGIN_UNKNOWN", "A card for another link key comes with a login by that key.");
@@ -164,7 +176,7 @@ export class Exchange implements Desk {
 
   /** Puts a verified card in force: stored, then the agent's connections other than `from` ended, its people told. */
   #takeCard({ agent, n, jws }: Certificate, from?: Connection): void {
-    const { mailbox, now } = this.#parts;
+    const { mailbox } = this.#parts;
     const newest = mailbox.card(agent);
     if (newest?.jws === jws) return;
     // Asked again: a newer card may have come while this one was being verified. Two cards of one number are two agents.
@@ -173,14 +185,14 @@ export class Exchange implements Desk {
     for (const older of this.#peers(agent)) if (older !== from) older.fail("ERR_CARD_OLD");
     for (const peer of this.#all()) {
       const { party } = peer;
-      if (party?.agent !== agent || this.#rosters.find(agent, party.key, now()) === undefined) continue;
+      if (party?.agent !== agent || this.#rosters.find(agent, party.key, this.#now()) === undefined) continue;
       peer.send({ v: 1, t: "card", jws });
     }
   }
 
   #relay(connection: Connection, party: Party, frame: SendFrame): void {
-    const { now, shareOfSender } = this.#parts;
-    const decided = route(party, frame.to, this.#rosters, now());
+    const { shareOfSender } = this.#parts;
+    const decided = route(party, this.post.addressOf(frame.to), this.#rosters, this.#now());
     if ("refused" in decided) {
       if (decided.refused === "ERR_LOGIN_UNKNOWN") return connection.fail(decided.refused, frame.id);
       return connection.refuse(decided.refused, frame.id);
@@ -214,58 +226,15 @@ export class Exchange implements Desk {
   #acknowledge(connection: Connection, party: Party, seq: number): void {
     const outcome = this.post.acknowledge(party.key, seq);
     if (outcome === "ahead") throw new Fault("ERR_FRAME_MALFORMED", "An acknowledgement is of what was delivered.");
+    // Another connection of this key may have acknowledged it first.
+    if (connection.window.answers(seq) || outcome === "removed") connection.refund();
     if (outcome === "known") return;
-    connection.refund();
-    for (const peer of this.#peers(party.key)) {
-      peer.window.settle(seq);
-      this.#deliver(peer);
-    }
+    for (const peer of this.#peers(party.key)) peer.window.settle(seq);
+    this.#delivery.later(this.post.box(party.key));
   }
 
-  /**
-   * Gives the connection what its window has room for, and no more: what is in the store, then what is held. A member gets
-   * nothing from an agent whose roster has dropped it, though another's still has it.
-   */
-  #deliver(connection: Connection): void {
-    const { party } = connection;
-    if (party === undefined) return;
-    const box = this.post.box(party.key);
-    if (box.messages === 0) return;
-    if (box.stored > 0 && connection.window.cursor < box.lastStored && !this.#deliverStored(connection, party, box)) {
-      return;
-    }
-    this.#deliverHeld(connection, party, box.held);
-  }
-
-  /** Whether all that is in the store was given. */
-  #deliverStored(connection: Connection, party: Party, { durable, lastStored }: Box): boolean {
-    const { window } = connection;
-    const senders = party.card === null ? this.#rosters.agentsOf(party.key, this.#parts.now()) : null;
-    while (connection.isOpen && window.room > 0) {
-      const limit = Math.min(window.room, BATCH);
-      // A seq that is not durable yet could be given a second time after a crash.
-      const batch = this.#parts.mailbox.after(party.key, window.cursor, durable, limit, senders);
-      for (const { seq, id, sender, body, size } of batch) {
-        if (window.room === 0) return false;
-        window.push(seq, size);
-        connection.deliver(seq, id, sender, body);
-      }
-      if (batch.length < limit) return durable === lastStored;
-    }
-    return false;
-  }
-
-  #deliverHeld(connection: Connection, party: Party, held: readonly Held[]): void {
-    const { window } = connection;
-    const first = held[0]?.seq ?? 0;
-    for (let at = Math.max(0, window.cursor + 1 - first); at < held.length; at++) {
-      const message = held[at];
-      if (message === undefined || window.room === 0 || !connection.isOpen) return;
-      const { seq, id, sender, body } = message;
-      if (party.card === null && this.#rosters.find(sender, party.key, this.#parts.now()) === undefined) continue;
-      window.push(seq, body.length);
-      connection.deliver(seq, id, sender, body);
-    }
+  #now(): number {
+    return this.#parts.turn.now();
   }
 
   #peers(key: string): ReadonlySet<Connection> {
@@ -275,6 +244,10 @@ export class Exchange implements Desk {
   #all(): Connection[] {
     return [...this.#online.values()].flatMap((peers) => [...peers]);
   }
+}
+
+function tooFast(): Fault {
+  return new Fault("ERR_FRAME_RATE", "This key has sent too many frames, or logged in too often; wait.");
 }
 
 function misplaced(): Fault {

@@ -23,6 +23,12 @@ const ACK = fc.record({
   ),
 });
 
+/** As the schema has it: a body is text. */
+function readAsText(data: Buffer): unknown {
+  const frame = readHotFrame(data);
+  return frame?.t === "send" ? { ...frame, body: frame.body.toString("latin1") } : frame;
+}
+
 /** What the schema makes of a text as it came: undefined where it refuses. */
 function judged(text: string): unknown {
   try {
@@ -35,7 +41,7 @@ function judged(text: string): unknown {
 test("every send and ack that the schema accepts is read, to the same frame", () => {
   fc.assert(
     fc.property(fc.oneof(SEND, ACK), (frame) => {
-      expect(readHotFrame(Buffer.from(encodeFrame(frame)))).toEqual(frame);
+      expect(readAsText(Buffer.from(encodeFrame(frame)))).toEqual(frame);
       expect(judged(encodeFrame(frame))).toEqual(frame);
     }),
     { numRuns: 2_000 },
@@ -69,7 +75,7 @@ test("nothing is read that the schema refuses, or reads to something else", () =
         const at = place % (text.length + 1);
         text = text.slice(0, at) + put + text.slice(at + cut);
       }
-      const hot = readHotFrame(Buffer.from(text, "latin1"));
+      const hot = readAsText(Buffer.from(text, "latin1"));
       const byRule = judged(text);
       if (hot !== undefined) expect(byRule).toEqual(hot);
       // Both ways: of these two types nothing is left to the slow road.

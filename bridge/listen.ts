@@ -1,5 +1,5 @@
-/** Starting an HTTP server on an address of the configuration, with a sentence where that fails. */
-import type { Server } from "node:http";
+/** Starting a server on an address of the configuration, with a sentence where that fails. */
+import type { Server } from "node:net";
 import { Fault } from "../protocol/error.ts";
 
 /**

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import * as v from "valibot";
 import { Fault } from "../protocol/error.ts";
+import type { Body } from "./box.ts";
 import { GroupCommit } from "./commit.ts";
 import {
   BoxSchema,
@@ -38,7 +39,7 @@ export interface Numbered {
   readonly seq: number;
   readonly id: string;
   readonly sender: string;
-  readonly body: string;
+  readonly body: Body;
 }
 
 /** What the store knows of a receiver. `last`: no seq up to this one is given again. */
@@ -130,7 +131,7 @@ export class Mailbox {
       for (const { seq, id, sender, body } of messages) {
         this.#raise(receiver, seq);
         const insert = this.#sql("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)");
-        insert.run(receiver, seq, sender, id, body.length, now, body);
+        insert.run(receiver, seq, sender, id, body.length, now, body.toString("latin1"));
         this.#remember(receiver, sender, id, now);
         if (once) this.#sql("INSERT INTO spent VALUES (?, ?, ?)").run(sender, receiver, id);
         this.#written += body.length + ROW;

@@ -31,7 +31,7 @@ export interface PostParts {
   /** Milliseconds of a clock that never goes back. */
   readonly clock: () => number;
   /** Something new can be delivered to this receiver. Does not throw. */
-  readonly ready: (receiver: string) => void;
+  readonly ready: (box: Box) => void;
   /** A mistake of our own where no frame asked for anything. What was held still is. */
   readonly mistaken: (error: unknown) => void;
 }
@@ -62,6 +62,11 @@ export class Post {
     const box = new Box(receiver, this.#parts.mailbox.box(receiver));
     this.#boxes.set(receiver, box);
     return box;
+  }
+
+  /** The text of a receiver's address that is used everywhere else: comparing it with itself costs nothing. */
+  addressOf(receiver: string): string {
+    return this.#boxes.get(receiver)?.receiver ?? receiver;
   }
 
   /** Messages waiting: all, and those of them that are in memory. */
@@ -167,7 +172,7 @@ export class Post {
     this.counts.inMemory += 1;
     this.#reserve(box);
     this.#timer ??= setTimeout(() => this.#tick(), limits.hold / 4);
-    ready(box.receiver);
+    ready(box);
   }
 
   #store(box: Box, message: Incoming, origin: Origin, isOnline: boolean): void {
@@ -213,7 +218,7 @@ export class Post {
     this.#parts.mailbox.group.durable(() => {
       box.durable = seq;
       then();
-      this.#parts.ready(box.receiver);
+      this.#parts.ready(box);
     });
   }
 

@@ -1,4 +1,4 @@
-/** A token bucket with debt: how fast one connection may speak. Pure; the clock is an argument. */
+/** Token buckets with debt: how fast somebody may speak. Pure; the clock is an argument. protocol/README.md, "Bridge". */
 
 export interface RateLimits {
   readonly perSecond: number;
@@ -9,9 +9,10 @@ export interface RateLimits {
 export type RateVerdict = "ok" | "over" | "flood";
 
 export class Bucket {
-  #limits: RateLimits;
+  readonly #limits: RateLimits;
   #tokens: number;
   #at: number;
+  #isFlood = false;
 
   /** `now` in milliseconds of a clock that never goes back. */
   constructor(limits: RateLimits, now: number) {
@@ -20,13 +21,23 @@ export class Bucket {
     this.#at = now;
   }
 
-  /** Counts one frame. Whoever is a whole burst in debt did not heed the refusals: a flood. */
+  /**
+   * Counts one frame. Whoever is a whole burst in debt did not heed the refusals: a flood, until half a burst is there
+   * again for what they have to say. What comes meanwhile does not add to the debt.
+   */
   take(now: number): RateVerdict {
-    const { perSecond, burst } = this.#limits;
-    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1000) * perSecond) - 1;
-    this.#at = now;
+    if (this.isFlood(now)) return "flood";
+    this.#tokens -= 1;
     if (this.#tokens >= 0) return "ok";
-    return this.#tokens >= -burst ? "over" : "flood";
+    this.#isFlood = this.#tokens < -this.#limits.burst;
+    return this.#isFlood ? "flood" : "over";
+  }
+
+  /** Whether a flood came from there that is not over. */
+  isFlood(now: number): boolean {
+    this.#fill(now);
+    if (this.#tokens >= this.#limits.burst / 2) this.#isFlood = false;
+    return this.#isFlood;
   }
 
   /** Gives the last frame's token back. */
@@ -36,12 +47,38 @@ export class Bucket {
 
   /** Whether as much may come at once as ever. */
   isFull(now: number): boolean {
-    return this.#tokens + ((now - this.#at) / 1000) * this.#limits.perSecond >= this.#limits.burst;
+    this.#fill(now);
+    return this.#tokens >= this.#limits.burst;
   }
 
-  /** Changes to other limits, once it is known whose connection this is. */
-  become(limits: RateLimits): void {
-    this.#limits = limits;
-    this.#tokens = limits.burst;
+  #fill(now: number): void {
+    const { perSecond, burst } = this.#limits;
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1000) * perSecond);
+    this.#at = now;
+  }
+}
+
+/** A bucket for each key: its connections share it, and the next one takes it over. So nobody speaks faster by coming again. */
+export class KeyRates {
+  readonly #buckets = new Map<string, Bucket>();
+
+  /** `key` was authenticated: strangers have no part in this. */
+  of(key: string, limits: RateLimits, now: number): Bucket {
+    const bucket = this.#buckets.get(key) ?? new Bucket(limits, now);
+    this.#buckets.set(key, bucket);
+    return bucket;
+  }
+
+  isFlood(key: string, now: number): boolean {
+    return this.#buckets.get(key)?.isFlood(now) ?? false;
+  }
+
+  /** Forgets those who have no connection that speaks from their bucket, and owe nothing. */
+  prune(now: number, isOnline: (key: string) => boolean): void {
+    for (const [key, bucket] of this.#buckets) if (bucket.isFull(now) && !isOnline(key)) this.#buckets.delete(key);
+  }
+
+  get size(): number {
+    return this.#buckets.size;
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Party } from "./admit.ts";
-import { Bucket } from "./rate.ts";
+import { Bucket, KeyRates } from "./rate.ts";
 import { route, Window } from "./relay.ts";
 import { type RosterIndex, Rosters } from "./roster.ts";
 
@@ -93,11 +93,47 @@ test("a window closes on messages or bytes, and opens as they are settled", () =
 test("a bucket: burst, debt, flood, and what time and refunds give back", () => {
   const bucket = new Bucket({ perSecond: 10, burst: 2 }, 0);
   expect([1, 2, 3, 4, 5].map(() => bucket.take(0))).toEqual(["ok", "ok", "over", "over", "flood"]);
-  expect(bucket.take(400)).toBe("ok");
-  expect(bucket.take(400)).toBe("over");
+  expect(bucket.isFull(0)).toBe(false);
+  expect(bucket.take(500)).toBe("ok");
   bucket.refund();
-  bucket.refund();
-  expect(bucket.take(400)).toBe("ok");
-  bucket.become({ perSecond: 10, burst: 5 });
-  expect([1, 2, 3, 4, 5, 6].map(() => bucket.take(1_000_000)).filter((verdict) => verdict === "ok")).toHaveLength(5);
+  expect(bucket.take(500)).toBe("ok");
+  expect(bucket.isFull(10_000)).toBe(true);
+  expect([1, 2, 3].map(() => bucket.take(1_000_000))).toEqual(["ok", "ok", "over"]);
+});
+
+test("a flood lasts until its debt is paid and half a burst there again, however much comes meanwhile", () => {
+  const bucket = new Bucket({ perSecond: 10, burst: 2 }, 0);
+  while (bucket.take(0) !== "flood");
+  for (let now = 1; now < 400; now += 1) expect(bucket.take(now)).toBe("flood");
+  expect(bucket.take(401)).toBe("ok");
+  expect(bucket.take(401)).toBe("over");
+});
+
+test("a key has one bucket, kept while it is online or owes something", () => {
+  const rates = new KeyRates();
+  const limits = { perSecond: 10, burst: 2 };
+  const bucket = rates.of("ada", limits, 0);
+  while (bucket.take(0) !== "flood");
+  expect(rates.of("ada", limits, 0)).toBe(bucket);
+  expect([rates.isFlood("ada", 0), rates.isFlood("bob", 0)]).toEqual([true, false]);
+  rates.of("bob", limits, 0);
+  rates.prune(0, (key) => key === "bob");
+  expect(rates.size).toBe(2);
+  rates.prune(10_000, (key) => key === "bob");
+  expect(rates.size).toBe(1);
+  expect(rates.of("ada", limits, 10_000)).not.toBe(bucket);
+});
+
+test("an acknowledgement is of what a connection was given, once, whoever else acknowledged it", () => {
+  const window = new Window({ messages: 3, bytes: 100 });
+  expect(window.answers(1)).toBe(false);
+  window.push(1, 1);
+  window.push(2, 1);
+  window.settle(2);
+  expect([window.answers(2), window.answers(2), window.answers(1), window.answers(3)]).toEqual([
+    true,
+    false,
+    false,
+    false,
+  ]);
 });

@@ -21,7 +21,7 @@ export type Route =
 export function route(from: Party, to: string, rosters: Rosters, now: number): Route {
   if (from.card !== null) {
     if (rosters.find(from.agent, to, now) === undefined) return { refused: "ERR_FRAME_UNKNOWN_RECEIVER" };
-    return { to, once: false, rivals: rosters.agentsOf(to, now).length };
+    return { to, once: false, rivals: rosters.isShared(to) ? rosters.agentsOf(to, now).length : 1 };
   }
   const sender = rosters.find(to, from.key, now);
   if (sender !== undefined) return { to, once: sender.standing === "invite", rivals: null };
@@ -38,9 +38,11 @@ export interface WindowLimits {
 /** What is under way to one connection: pushed, not yet acknowledged. */
 export class Window {
   readonly #limits: WindowLimits;
-  readonly #pushed: { readonly seq: number; readonly bytes: number }[] = [];
+  /** Of each message seq and bytes, one after the other. */
+  readonly #pushed: number[] = [];
   #bytes = 0;
   #cursor = 0;
+  #answered = 0;
 
   constructor(limits: WindowLimits) {
     this.#limits = limits;
@@ -53,22 +55,27 @@ export class Window {
 
   /** How many more messages may be pushed now; 0 also where their bytes fill the window. */
   get room(): number {
-    return this.#bytes >= this.#limits.bytes ? 0 : this.#limits.messages - this.#pushed.length;
+    return this.#bytes >= this.#limits.bytes ? 0 : this.#limits.messages - this.#pushed.length / 2;
   }
 
   push(seq: number, bytes: number): void {
-    this.#pushed.push({ seq, bytes });
+    this.#pushed.push(seq, bytes);
     this.#bytes += bytes;
     this.#cursor = seq;
+  }
+
+  /** Whether an acknowledgement that comes on this connection is of something that it was given, and the first of that. */
+  answers(seq: number): boolean {
+    if (seq <= this.#answered || seq > this.#cursor) return false;
+    this.#answered = seq;
+    return true;
   }
 
   /** Everything up to and with `seq` has arrived, on this connection or another of the same receiver. */
   settle(seq: number): void {
     let settled = 0;
-    for (const message of this.#pushed) {
-      if (message.seq > seq) break;
-      settled += 1;
-      this.#bytes -= message.bytes;
+    for (; (this.#pushed[settled] ?? Number.POSITIVE_INFINITY) <= seq; settled += 2) {
+      this.#bytes -= this.#pushed[settled + 1] ?? 0;
     }
     this.#pushed.splice(0, settled);
     this.#cursor = Math.max(this.#cursor, seq);

@@ -108,6 +108,11 @@ export class Rosters {
     return invite !== undefined && invite.exp > now ? { standing: "invite", jwk: invite.key } : undefined;
   }
 
+  /** Whether more than one roster names `key`. */
+  isShared(key: string): boolean {
+    return (this.#naming.get(key)?.length ?? 0) > 1;
+  }
+
   /** The agents whose roster has `key` now (seconds). */
   agentsOf(key: string, now: number): string[] {
     return (this.#naming.get(key) ?? []).filter((agent) => this.find(agent, key, now) !== undefined);

@@ -10,6 +10,7 @@ import { FRAME_MAX } from "../protocol/frame.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { BridgeConfig } from "./config.ts";
 import { Connection, type ConnectionLimits, type Office } from "./connection.ts";
+import { Entrance, type EntranceLimits } from "./entrance.ts";
 import { Exchange } from "./exchange.ts";
 import { type Health, type HealthListener, startHealth } from "./health.ts";
 import { listen } from "./listen.ts";
@@ -17,17 +18,18 @@ import { Mailbox, type MailboxLimits } from "./mailbox.ts";
 import { makeMetrics } from "./metrics.ts";
 import { placeOf } from "./place.ts";
 import type { Post, PostLimits } from "./post.ts";
-import type { RateLimits } from "./rate.ts";
+import { Bucket, type RateLimits } from "./rate.ts";
 import { remoteOf } from "./remote.ts";
 import { Turn } from "./turn.ts";
 import { type Refusal, refuseUpgrade } from "./upgrade.ts";
 
-export interface Limits extends ConnectionLimits, MailboxLimits, PostLimits {
+export interface Limits extends ConnectionLimits, EntranceLimits, MailboxLimits, PostLimits {
   readonly frame: number;
   readonly heartbeat: number;
   readonly sweep: number;
   readonly waitingPerAddress: number;
   readonly arrivals: RateLimits;
+  readonly strangerLines: RateLimits;
   readonly connectionsPerKey: number;
   readonly shareOfSender: number;
 }
@@ -36,8 +38,10 @@ export interface Limits extends ConnectionLimits, MailboxLimits, PostLimits {
 export const LIMITS: Limits = {
   /** Bytes of one frame. All frames are ASCII, so bytes are characters; ws closes with 1009 before it buffers more. */
   frame: FRAME_MAX,
-  /** From the upgrade to a valid login: two round trips and an HSM's or WebCrypto's signature. */
+  /** For the upgrade, and from there to a valid login: two round trips and an HSM's or WebCrypto's signature. */
   loginTime: 10_000,
+  /** From one newcomer to the next: some 450 a second at most, a fifth of one core, while whoever is there is served. 10,000 that come back at once are in within half a minute. */
+  intake: 2,
   /** A ping each period, dropped after one without an answer: below the 30 s after which browsers' workers and many proxies give up. */
   heartbeat: 20_000,
   /** Old messages and expired invites are looked for this often; both are minutes-grained things. */
@@ -48,9 +52,11 @@ export const LIMITS: Limits = {
   waitingPerAddress: 64,
   /** Upgrades of one remote address: a whole roster comes back at once, and no flood of logins takes more than a part of one core. */
   arrivals: { perSecond: 200, burst: 1_000 },
+  /** Of the log, about those who have not logged in: what is above is counted, and told at the next sweep. Else they would fill the disk. */
+  strangerLines: { perSecond: 5, burst: 500 },
   /** One key is one browser profile or one agent: a connection of its own, its predecessor not yet found dead, and room to spare. Nobody is evicted. */
   connectionsPerKey: 4,
-  /** A person clicks and a page syncs: tens of frames. Sends above are refused one by one, a whole burst above ends the connection. */
+  /** Of one key, over all its connections, logins too. A person clicks and a page syncs: tens of frames. Sends above are refused one by one; a whole burst above ends the connection, and the key comes in again with half a burst, three seconds later. */
   memberRate: { perSecond: 50, burst: 100 },
   /** The agent answers everybody, and a new request goes to each approver at once. */
   agentRate: { perSecond: 2_000, burst: 4_000 },
@@ -94,8 +100,6 @@ export interface Bridge {
   close(): Promise<void>;
 }
 
-const now = (): number => Math.floor(Date.now() / 1000);
-
 /**
  * Starts a bridge.
  * @throws Fault ERR_CONFIG, ERR_STATE
@@ -106,13 +110,20 @@ export async function startBridge(config: BridgeConfig, log: Logger, limits: Lim
   const { url, agents } = config;
   const { connectionsPerKey, shareOfSender } = limits;
   const mistaken = (error: unknown) => log.error({ cause: placeOf(error) }, "failed");
-  const exchange = new Exchange({ url, agents, mailbox, limits, connectionsPerKey, shareOfSender, now, mistaken });
+  const exchange = new Exchange({ url, agents, mailbox, limits, connectionsPerKey, shareOfSender, turn, mistaken });
   const { post } = exchange;
   const counts = { read: 0, written: 0 };
-  const office: Office = { desk: exchange, limits, log, turn, counts };
+  const lines = new Bucket(limits.strangerLines, turn.clock());
+  let [tooFast, untold] = [0, 0];
+  const mayTell = (): boolean => {
+    if (lines.take(turn.clock()) === "ok") return true;
+    lines.refund();
+    untold += 1;
+    return false;
+  };
+  const office: Office = { desk: exchange, limits, log, turn, mayTell, counts };
   const connections = new Set<Connection>();
   const arrivals = new Arrivals(limits.arrivals);
-  let tooFast = 0;
   const measure = (): Health => ({
     connections: connections.size,
     agentsOnline: exchange.agentsOnline(),
@@ -144,14 +155,16 @@ export async function startBridge(config: BridgeConfig, log: Logger, limits: Lim
     maxPayload: limits.frame,
     // Compression costs more than all the rest, and lengths of compressed secrets talk.
     perMessageDeflate: false,
+    // Answered as far as the rate goes (connection.ts).
+    autoPong: false,
+    // A browser cuts a long message into tens; pieces without an end would be work that no rate counts.
+    maxFragments: 1_024,
   });
-  const server = createServer({
-    maxHeaderSize: 8192,
-    headersTimeout: limits.loginTime,
-    requestTimeout: limits.loginTime,
-  });
+  // It never listens: the entrance gives it its sockets, and cuts those that ask for nothing.
+  const server = createServer({ maxHeaderSize: 8192 });
   // Sockets that never ask for an upgrade are bounded too.
-  server.maxConnections = config.connections + limits.waitingPerAddress;
+  const most = config.connections + limits.waitingPerAddress;
+  const entrance = new Entrance((socket) => server.emit("connection", socket), limits, most);
   server.on("request", (_, response) => {
     response.writeHead(426, { upgrade: "websocket", connection: "close" }).end();
   });
@@ -167,7 +180,7 @@ export async function startBridge(config: BridgeConfig, log: Logger, limits: Lim
     const { remoteAddress } = request.socket;
     const forwardedFor = request.headersDistinct["x-forwarded-for"];
     const remote = remoteOf({ remoteAddress, forwardedFor }, config.trustedProxies);
-    const occupancy = { connections: connections.size, ...arrivals.arrive(remote, performance.now()) };
+    const occupancy = { connections: connections.size, ...arrivals.arrive(remote, turn.clock()) };
     const refusal =
       mailbox.group.failure === undefined
         ? refuseUpgrade(request, { ...limits, ...config }, occupancy)
@@ -175,10 +188,11 @@ export async function startBridge(config: BridgeConfig, log: Logger, limits: Lim
     if (refusal !== undefined) {
       if (occupancy.isTooFast) tooFast += 1;
       // A line for each would be a flood of its own.
-      else log.warn({ status: refusal.status, code: refusal.code, remote }, "upgrade refused");
+      else if (mayTell()) log.warn({ status: refusal.status, code: refusal.code, remote }, "upgrade refused");
       return answerRefusal(socket, refusal);
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      entrance.upgraded(request.socket);
       // From here on it is the WebSocket's to end.
       socket.off("error", destroy);
       enter(webSocket, socket, remote);
@@ -196,10 +210,12 @@ export async function startBridge(config: BridgeConfig, log: Logger, limits: Lim
       // Nothing of the error: it may quote what is stored.
       log.error("expired messages could not be removed");
     }
-    arrivals.prune(performance.now());
+    arrivals.prune(turn.clock());
     if (tooFast > 0) log.warn({ tooFast }, "upgrades refused");
-    tooFast = 0;
+    if (untold > 0) log.warn({ untold }, "lines about strangers left out");
+    [tooFast, untold] = [0, 0];
     exchange.expel();
+    exchange.prune();
   }, limits.sweep);
 
   // Upgraded sockets are their connections' to end; the server's own end waits for the last of them.
@@ -208,13 +224,13 @@ export async function startBridge(config: BridgeConfig, log: Logger, limits: Lim
     clearInterval(sweeper);
     const drained = drain(post);
     const ended = [...connections].map((connection) => connection.dismiss());
-    await Promise.all([...ended, endServer(health?.server), endServer(server)]);
+    await Promise.all([...ended, endServer(health?.server), entrance.close()]);
     mailbox.close();
     if (drained !== undefined) throw drained;
   };
   let health: HealthListener | undefined;
   try {
-    const port = await listen(server, config.listen);
+    const port = await listen(entrance.server, config.listen);
     if (config.health !== undefined) health = await startHealth(config.health, measure, metrics);
     return { port, health: health?.at ?? null, measure, failed, close };
   } catch (error) {

@@ -229,3 +229,19 @@ test("over a socket: those who come faster than their address may are refused, a
   };
   await withRig([], run, { arrivals: { perSecond: 0.0001, burst: 3 }, sweep: 50 });
 });
+
+test("over a socket: strangers do not fill the log; what was left out is counted", async () => {
+  const run = async (rated: Rig) => {
+    const hostile = { ...UPGRADE, origin: "https://evil.example" };
+    for (let count = 0; count < 9; count += 1) expect(await statusOf(hostile, "/", rated.bridge.port)).toBe(403);
+    const lines = () => rated.log.filter((line) => line.includes('"upgrade refused"')).length;
+    const untold = () => {
+      let sum = 0;
+      for (const [, one] of rated.log.join("").matchAll(/"untold":([0-9]+)/g)) sum += Number(one);
+      return sum;
+    };
+    while (untold() < 6) await setTimeout(5);
+    expect([lines(), untold()]).toEqual([3, 6]);
+  };
+  await withRig([], run, { strangerLines: { perSecond: 0.0001, burst: 3 }, sweep: 50 });
+});

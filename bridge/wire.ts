@@ -3,13 +3,15 @@
  * ws would hand each to the system in two. All frames of this protocol are ASCII. Pure. protocol/README.md, "Frames".
  */
 
+import type { Body } from "./box.ts";
+
 /** Final frame, text: then the length, one byte for a character. */
 const TEXT = "\x81";
 
 /** Frames on their way to one connection. */
 export class Outgoing {
   /** Bodies, and between them all that is short, as one text. */
-  #pieces: string[] = [];
+  #pieces: Body[] = [];
   #short = "";
   #length = 0;
 
@@ -19,12 +21,12 @@ export class Outgoing {
   }
 
   /** A frame of `head`, `body` and `tail`; a body is not copied before `take`. */
-  add(head: string, body = "", tail = ""): void {
+  add(head: string, body: Body = "", tail = ""): void {
     const size = head.length + body.length + tail.length;
     const start = TEXT + lengthOf(size);
     this.#length += start.length + size;
     this.#short += start + head;
-    if (body === "") {
+    if (body.length === 0) {
       this.#short += tail;
       return;
     }
@@ -35,7 +37,11 @@ export class Outgoing {
   take(): Buffer {
     const bytes = Buffer.allocUnsafe(this.#length);
     let at = 0;
-    for (const piece of this.#pieces) at += bytes.write(piece, at, "latin1");
+    for (const piece of this.#pieces) {
+      if (typeof piece === "string") bytes.write(piece, at, "latin1");
+      else bytes.set(piece, at);
+      at += piece.length;
+    }
     bytes.write(this.#short, at, "latin1");
     return bytes;
   }

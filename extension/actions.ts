@@ -22,6 +22,7 @@ export {
   loadLog,
   loadNotices,
   loadPairing,
+  loadPost,
   loadRequest,
   loadRequests,
   loadStops,

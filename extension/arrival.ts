@@ -7,6 +7,7 @@ import { Fault, isFault } from "../protocol/error.ts";
 import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
 import { type Records, transact } from "./database.ts";
 import { signingKeyOf } from "./hsm-key.ts";
+import { isKept } from "./seal-keys.ts";
 import { loadRequests, type Pairing, type Problem, SELF } from "./store.ts";
 
 /** An unsealed message, nothing of it verified. */
@@ -17,16 +18,24 @@ export interface Arrival {
   readonly from: string;
   /** As it was when the message came. */
   readonly pairing: Pairing;
+  /** Thumbprint of the receiving key that opened it; null of what did not open. */
+  readonly sealedTo: string | null;
   /** Seconds. */
   readonly now: number;
 }
 
-/** Whether a sync is to ask for something that is missing. */
 export interface Outcome {
+  /** A sync is to ask for something that is missing. */
   readonly again: boolean;
+  /** It cannot wait: until then nothing that comes can be opened. */
+  readonly atOnce?: true;
+  /** The log was proved to go on from what was known. */
+  readonly proved?: true;
 }
 export const DONE: Outcome = { again: false };
 export const AGAIN: Outcome = { again: true };
+export const AT_ONCE: Outcome = { again: true, atOnce: true };
+export const PROVED: Outcome = { again: false, proved: true };
 
 /** Opens a message of the pinned HSM identity to us; while pairing, also one to the invite's key. @throws Fault ERR_ENVELOPE_* */
 export async function openPinned<T extends Claims>(arrival: Arrival, type: MessageType<T>): Promise<Opened<T>> {
@@ -58,14 +67,18 @@ export async function nextIdentity(kid: string): Promise<PublicJwk> {
   return next.payload.change.to;
 }
 
-/** One transaction, and nothing where this browser was unpaired or paired anew while the message was being verified. */
+/**
+ * One transaction, and nothing where this browser was unpaired or paired anew, or the key that opened the message was given up, while the
+ * message was being verified.
+ */
 export async function write(
-  pairing: Pairing,
+  { pairing, sealedTo }: Pick<Arrival, "pairing" | "sealedTo">,
   work: (records: Records, current: Pairing) => Promise<void>,
 ): Promise<void> {
   await transact(async (records) => {
     const current = await records.get("pairing", SELF);
-    if (current?.kid === pairing.kid) await work(records, current);
+    if (current?.kid !== pairing.kid) return;
+    if (sealedTo === null || (await isKept(records, sealedTo))) await work(records, current);
   });
 }
 

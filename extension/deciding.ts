@@ -2,6 +2,7 @@
  * A person's decision about a request: approve, reject, withdraw. README.md, "The extension's records". Each is durable, record and
  * outbox in one transaction, before the service worker is told. The pages call it through actions.ts.
  */
+import type { TreeHead } from "../protocol/checkpoint.ts";
 import { recoverSigner } from "../protocol/device-signature.ts";
 import { signEnvelope } from "../protocol/envelope.ts";
 import { Fault } from "../protocol/error.ts";
@@ -12,9 +13,10 @@ import { checkRequest, requireNotFrozen } from "./check.ts";
 import { claimsFor } from "./compose.ts";
 import { transact } from "./database.ts";
 import { type Alarm, requireNoAlarm, standingAlarm } from "./log-alarm.ts";
+import type { StoredLog } from "./log-memory.ts";
 import { ourselves } from "./ourselves.ts";
 import { loadDevices, loadLog, loadRequest, type Mine, SELF, type StoredDevice, type StoredRequest } from "./store.ts";
-import { isOpen, standing } from "./waiting.ts";
+import { isOpen, standing, stateOf } from "./waiting.ts";
 
 /** A rejection or withdrawal outlives its request by this much: a stop must not die before the go that it stops. Seconds. */
 const LATE = 3600;
@@ -35,7 +37,7 @@ export async function approve(requestId: string, signed: { address: string; sign
   const claims = claimsFor(signer, payload.iss, trust.now, payload.exp - trust.now);
   const log = (await loadLog())?.head ?? null;
   const jws = await signEnvelope(APPROVAL, { ...claims, request: requestId, digest, ...signed, log }, signer);
-  await record(request, { kind: "approval", jws, ...claims }, device);
+  await record(request, { kind: "approval", jws, ...claims }, { device, log });
 }
 
 /** Ends the request, for everybody. Needs no device. @throws Fault ERR_REQUEST_* */
@@ -73,14 +75,16 @@ async function stopping(requestId: string) {
 async function record(
   { id, payload }: StoredRequest,
   message: { kind: Mine["kind"]; jti: string; jws: string; iat: number; exp: number },
-  device?: StoredDevice,
+  approved?: { readonly device: StoredDevice; readonly log: TreeHead | null },
 ): Promise<void> {
   const { kind, jti, jws, iat, exp } = message;
+  const { device, log = null } = approved ?? {};
   await transact(async (records) => {
     const request = await records.get("requests", id);
     if (request === undefined) throw unknownRequest();
     const freezes = (await records.get("freezes", SELF)) ?? null;
     refuseDecision(request, kind, { freezes, alarm: await standingAlarm(records) });
+    if (log !== null) requireRemembered(log, await records.get("log", SELF));
     const hsm = (await records.get("pairing", SELF))?.hsm;
     if (payload.iss !== hsm && !request.byNextIdentity) {
       throw new Fault("ERR_REQUEST_STATE", "The HSM's identity was replaced; this request has to be made anew.");
@@ -103,7 +107,7 @@ function refuseDecision(
 ): void {
   const { payload } = request;
   if (!isOpen(request)) {
-    throw new Fault("ERR_REQUEST_STATE", `It is over: this request is ${request.receipt?.state}. Nothing was sent.`);
+    throw new Fault("ERR_REQUEST_STATE", `It is over: this request is ${stateOf(request)}. Nothing was sent.`);
   }
   if (standing(request, "rejection") !== undefined) {
     throw new Fault("ERR_REQUEST_STATE", "You rejected this request already; nothing more was sent.");
@@ -119,6 +123,12 @@ function refuseDecision(
   if (kind !== "rejection" && standing(request, kind) !== undefined) {
     throw new Fault("ERR_APPROVAL_DUPLICATE", `Your ${kind} of this request is sent already; nothing was sent twice.`);
   }
+}
+
+/** An approval that names what was given up meanwhile (RESTORE) would make the agent say that its record is an older one. @throws Fault ERR_LOG */
+function requireRemembered(log: TreeHead, known: StoredLog | undefined): void {
+  if (known?.heads.some(({ size, root }) => size === log.size && root === log.root) === true) return;
+  throw new Fault("ERR_LOG", "The agent went back to an older record this moment. Nothing was sent; approve again.");
 }
 
 async function requireRequest(id: string): Promise<StoredRequest> {

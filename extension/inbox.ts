@@ -9,15 +9,15 @@ import { peekEnvelope } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
 import { FREEZES, REFUSAL, RESEAL, WELCOME } from "../protocol/message.ts";
 import { REQUEST } from "../protocol/request.ts";
-import { unseal } from "../protocol/seal.ts";
+import { peekSeal, unseal } from "../protocol/seal.ts";
 import { isView } from "../protocol/view.ts";
-import { type Arrival, count, DONE, type Outcome, write } from "./arrival.ts";
+import { AGAIN, type Arrival, count, DONE, type Outcome, write } from "./arrival.ts";
 import { receiveAct } from "./receive-act.ts";
 import { receiveFreezes, receiveRefusal, receiveReseal } from "./receive-answer.ts";
 import { receiveRequest } from "./receive-request.ts";
 import { receiveView } from "./receive-view.ts";
 import { receiveWelcome } from "./receive-welcome.ts";
-import { openingKeys } from "./seal-keys.ts";
+import { isGivenUp, openingKeys } from "./seal-keys.ts";
 import { loadPairing, type Problem } from "./store.ts";
 
 /**
@@ -28,14 +28,18 @@ export async function receive(body: string, from: string, now: number): Promise<
   const pairing = await loadPairing();
   if (pairing === null || pairing.state === "refused") return DONE;
   let message = "";
+  let sealedTo: string | null = null;
   try {
+    sealedTo = peekSeal(body).kid;
     message = await unseal(body, await openingKeys());
-    return await handle({ message, from, pairing, now });
+    return await handle({ message, from, pairing, sealedTo, now });
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
+    // From before a RESTORE, or of an agent that has not yet been told of the new key. A sync tells, and asks.
+    if (isFault(error, "ERR_SEAL_KEY") && sealedTo !== null && (await isGivenUp(sealedTo))) return AGAIN;
     // An old message of the HSM's own. What it said is asked for at every login (SYNC), as it is now.
     if (isFault(error, "ERR_ENVELOPE_EXPIRED")) return DONE;
-    await noteRefused({ message, from, pairing, now }, error);
+    await noteRefused({ message, pairing, now }, error);
     // Sealed to a key that is deleted by now: what it said is asked for, and comes sealed to the newest.
     return { again: isFault(error, "ERR_SEAL_KEY") };
   }
@@ -63,11 +67,14 @@ async function handle(arrival: Arrival): Promise<Outcome> {
 }
 
 /** Counts a refused message. Where it claims to be about a request that we have, that request's page says so as well. */
-async function noteRefused({ message, pairing, now }: Arrival, fault: Fault): Promise<void> {
+async function noteRefused(
+  { message, pairing, now }: Pick<Arrival, "message" | "pairing" | "now">,
+  fault: Fault,
+): Promise<void> {
   const told = `A message that claims to come from your HSM failed verification and was not used. ${fault.message}`;
   const problem: Problem = { code: fault.code, message: told };
   const about = claimedRequest(message);
-  await write(pairing, async (records) => {
+  await write({ pairing, sealedTo: null }, async (records) => {
     await count(records, problem, now);
     const request = await records.get("requests", about);
     if (request !== undefined) records.put("requests", request.id, { ...request, notice: problem });

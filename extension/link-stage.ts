@@ -38,6 +38,8 @@ export function rehearse(invite: Signer | null = null) {
     outbox: [] as Outgoing[],
     failing: false,
     again: false,
+    atOnce: false,
+    proved: false,
     newer: false,
     problem: null as Problem | null,
     onReceive: () => {},
@@ -74,7 +76,7 @@ export function rehearse(invite: Signer | null = null) {
       outgoing: async ({ fresh, sent }) => {
         if (state.problem !== null) return { frames: [], problem: state.problem };
         if (fresh) syncs += 1;
-        const sync = { id: `${ID.slice(0, 20)}${"AQgw".charAt(syncs)}Q`, to: hsm, body: "sync" };
+        const sync = { id: `${ID.slice(0, 20)}${"ABCDEFGHIJKLMNOP".charAt(syncs)}Q`, to: hsm, body: "sync" };
         const frames = [...(fresh ? [sync] : []), ...state.outbox].filter(({ id }) => !sent.has(id));
         return { frames, problem: null };
       },
@@ -86,7 +88,8 @@ export function rehearse(invite: Signer | null = null) {
         if (state.failing) throw new Error("the disk is full");
         received.push(body);
         state.onReceive();
-        return { again: state.again };
+        const { again, atOnce, proved } = state;
+        return { again, ...(atOnce ? { atOnce } : {}), ...(proved ? { proved } : {}) };
       },
       status: async (now: LinkStatus["state"], problem: Problem | null) => void statuses.push([now, problem?.code]),
     },

@@ -102,44 +102,6 @@ test("while nothing can be sealed nothing is sent, and the sync follows as soon 
   expect(stage.statuses.at(-1)).toEqual(["online", undefined]);
 });
 
-test("what was missed is asked for again, after ten seconds, twenty, and so on", async () => {
-  const stage = rehearse();
-  await stage.wake();
-  await stage.login();
-  stage.state.again = true;
-  const syncs = () => stage.last().sent.filter((frame) => frame.t === "send" && frame.body === "sync").length;
-  for (const seq of [1, 2]) await stage.say({ v: 1, t: "deliver", seq, id: ID, from: hsm, body: "act" });
-  expect(syncs()).toBe(1);
-  for (const [pause, sent] of [
-    [9_999, 1],
-    [1, 2],
-    [19_999, 2],
-    [1, 3],
-  ] as const) {
-    stage.state.now += pause;
-    await stage.say({ v: 1, t: "deliver", seq: 3, id: ID, from: hsm, body: "act" });
-    await stage.wake();
-    expect(syncs()).toBe(sent);
-  }
-});
-
-test("a newer card of the agent is answered with a sync at once, however many were sent before", async () => {
-  const stage = rehearse();
-  await stage.wake();
-  await stage.login();
-  stage.state.again = true;
-  const syncs = () => stage.last().sent.filter((frame) => frame.t === "send" && frame.body === "sync").length;
-  await stage.say({ v: 1, t: "deliver", seq: 1, id: ID, from: hsm, body: "view" });
-  await stage.say({ v: 1, t: "card", jws: "a.b.c" });
-  expect(syncs()).toBe(1);
-  stage.state.newer = true;
-  await stage.say({ v: 1, t: "card", jws: "a.b.c" });
-  expect(syncs()).toBe(2);
-  stage.state.newer = false;
-  await stage.say({ v: 1, t: "card", jws: "a.b.c" });
-  expect(syncs()).toBe(2);
-});
-
 test("another identity is another login", async () => {
   const stage = rehearse();
   await stage.wake();

@@ -7,18 +7,17 @@
 import type { Signer } from "../protocol/envelope.ts";
 import type { ErrorCode } from "../protocol/error.ts";
 import { type BridgeFrame, type ClientFrame, encodeFrame, parseBridgeFrame } from "../protocol/frame.ts";
+import type { Outcome } from "./arrival.ts";
 import { closedProblem, outOfPlace, problemOf, SILENT } from "./link-trouble.ts";
 import { login } from "./login.ts";
 import type { LinkStatus, Problem } from "./store.ts";
+import { SyncPace } from "./sync-pace.ts";
 
 /** A pause between pings below the 30 s after which an idle service worker is evicted. Milliseconds. */
 const PING_EVERY = 20_000;
 /** First and longest pause before another try. Milliseconds. */
 const RETRY_FIRST = 1_000;
 const RETRY_MOST = 60_000;
-/** What was missed is asked for again after this within one connection, then after twice as long, and so on. Milliseconds. */
-const SYNC_FIRST = 10_000;
-
 export interface Wire {
   send(text: string): void;
   close(): void;
@@ -68,8 +67,8 @@ export interface Station {
   outgoing(moment: Moment): Promise<{ readonly frames: Outgoing[]; readonly problem: Problem | null }>;
   /** Takes the card that the bridge shows of the agent `hsm`. `again` where it is newer: that agent is to be told anew what is known here. */
   card(jws: string, hsm: string): Promise<{ readonly again: boolean }>;
-  /** Resolves once the message is durable. `again` where something is missing that a sync asks for. `from` is the bridge's word. */
-  receive(body: string, from: string): Promise<{ readonly again: boolean }>;
+  /** Resolves once the message is durable, with what a sync is due for. `from` is the bridge's word. */
+  receive(body: string, from: string): Promise<Outcome>;
   status(state: LinkStatus["state"], problem: Problem | null): Promise<void>;
 }
 
@@ -83,10 +82,7 @@ interface Connection {
   readonly signer: Signer;
   readonly key: string;
   readonly sent: Set<string>;
-  /** A sync is due, when it may be sent, and how long after it the next one. */
-  fresh: boolean;
-  syncFrom: number;
-  syncPause: number;
+  readonly pace: SyncPace;
   /** Why nothing can be sent; undefined until it was first looked. */
   problem: Problem | null | undefined;
   phase: "hello" | "login" | "ready";
@@ -152,9 +148,7 @@ export function makeLink(ports: Ports, station: Station): Link {
       signer,
       key,
       sent: new Set(),
-      fresh: true,
-      syncFrom: Number.NEGATIVE_INFINITY,
-      syncPause: SYNC_FIRST,
+      pace: new SyncPace(),
       problem: undefined,
       phase: "hello",
       heard: true,
@@ -198,10 +192,10 @@ export function makeLink(ports: Ports, station: Station): Link {
     switch (frame.t) {
       case "card":
         // The agent may have been started anew, and waits for what its people's browsers know: at once.
-        if ((await station.card(frame.jws, opened.who.hsm)).again) syncNow(opened);
+        if ((await station.card(frame.jws, opened.who.hsm)).again) opened.pace.atOnce();
         return await look();
       case "deliver":
-        if ((await station.receive(frame.body, frame.from)).again) opened.fresh = true;
+        opened.pace.note(await station.receive(frame.body, frame.from), ports.now());
         send(opened, { v: 1, t: "ack", seq: frame.seq });
         // It may have completed the pairing, or asked for something to be sent.
         return await look();
@@ -228,25 +222,15 @@ export function makeLink(ports: Ports, station: Station): Link {
     await station.status("online", { code: frame.code, message });
   }
 
-  function syncNow(opened: Connection): void {
-    opened.fresh = true;
-    opened.syncFrom = Number.NEGATIVE_INFINITY;
-    opened.syncPause = SYNC_FIRST;
-  }
-
   async function flush(opened: Connection): Promise<void> {
     const { as, who, sent } = opened;
-    const fresh = opened.fresh && ports.now() >= opened.syncFrom;
+    const fresh = opened.pace.isDue(ports.now());
     const { frames, problem } = await station.outgoing({ as, hsm: who.hsm, fresh, sent });
     for (const { id, to, body } of frames) {
       sent.add(id);
       send(opened, { v: 1, t: "send", id, to, body });
     }
-    if (fresh && problem === null) {
-      opened.fresh = false;
-      opened.syncFrom = ports.now() + opened.syncPause;
-      opened.syncPause *= 2;
-    }
+    if (fresh && problem === null) opened.pace.sent(ports.now());
     // Only what has changed: a frame that the bridge refused stays in sight until it takes one.
     if (opened.problem?.message !== problem?.message || opened.problem === undefined) {
       opened.problem = problem;

@@ -8,14 +8,16 @@ import { type Applied, applyAct, type Charter } from "../protocol/charter.ts";
 import { CLOCK_SKEW } from "../protocol/envelope.ts";
 import { Fault } from "../protocol/error.ts";
 import { sha256Hex, thumbprint } from "../protocol/primitive.ts";
-import { AGAIN, type Arrival, DONE, type Outcome, strange, write } from "./arrival.ts";
+import { AGAIN, type Arrival, AT_ONCE, DONE, type Outcome, strange, write } from "./arrival.ts";
 import { look, type Records } from "./database.ts";
 import { signingKeyOf } from "./hsm-key.ts";
 import { goOnFrom } from "./restoring.ts";
 import { adopt, readdress } from "./rotation.ts";
-import { type Pairing, SELF } from "./store.ts";
+import { newSealKey } from "./seal-keys.ts";
+import { SELF } from "./store.ts";
 
-export async function receiveAct({ message: jws, from, pairing, now }: Arrival): Promise<Outcome> {
+export async function receiveAct(arrival: Arrival): Promise<Outcome> {
+  const { message: jws, from, pairing, now } = arrival;
   // Not paired yet, or not told who founded: what follows the welcome asks for all acts.
   if (pairing.state === "pairing" || pairing.founder === null) return DONE;
   const claimed = claimsOf(jws);
@@ -34,12 +36,11 @@ export async function receiveAct({ message: jws, from, pairing, now }: Arrival):
       if (claimed.n === last && claimed.head !== base.head) throw broken(`There are two different acts ${last}.`);
       return DONE;
     }
-    await keep(await apply(base, jws, claimed.iss, now), { pairing, stored, inForce, now });
-    return DONE;
+    return await keep(await apply(base, jws, claimed.iss, now), { arrival, stored, inForce });
   } catch (error) {
     if (inForce || stored === null || !(error instanceof Fault)) throw error;
     // What was read so far leads nowhere: it is asked for from the beginning.
-    await write(pairing, async (records) => records.remove("charter", SELF));
+    await write(arrival, async (records) => records.remove("charter", SELF));
     return AGAIN;
   }
 }
@@ -62,23 +63,27 @@ async function apply(base: Charter | null, jws: string, iss: string, now: number
 }
 
 interface Before {
-  readonly pairing: Pairing;
+  readonly arrival: Arrival;
   readonly stored: Charter | null;
   readonly inForce: boolean;
-  /** Seconds. */
-  readonly now: number;
 }
 
-async function keep(applied: Applied, { pairing, stored, inForce, now }: Before): Promise<void> {
+async function keep(applied: Applied, { arrival, stored, inForce }: Before): Promise<Outcome> {
   const { charter, act, request } = applied;
+  const { pairing, now } = arrival;
   const rotates = inForce && thumbprint(charter.hsm) !== pairing.hsm;
   // The bridge is followed when the policy moves there, the log where the admins restored it; what was before the pairing is history.
   const isNews = inForce && act.iat >= pairing.joinedAt;
   const moves = isNews && request.verb === "POLICY";
+  // The key is made before the transaction: within one nothing else can be waited for.
+  const decided =
+    isNews && request.verb === "RESTORE"
+      ? { log: request.change.log, at: act.iat, charter, key: await newSealKey(1, now) }
+      : null;
   for (let isKept = false; !isKept; ) {
     const messages = rotates ? await readdress(thumbprint(charter.hsm)) : [];
     isKept = true;
-    await write(pairing, async (records, current) => {
+    await write(arrival, async (records, current) => {
       const there = await records.get("charter", SELF);
       // Another connection was given the same act.
       if (there?.head !== stored?.head || current.hsm !== pairing.hsm) return;
@@ -92,9 +97,10 @@ async function keep(applied: Applied, { pairing, stored, inForce, now }: Before)
         records.put("pairing", SELF, { ...current, bridge: charter.policy.bridge });
       }
       await tellReceived(records, applied);
-      if (isNews && request.verb === "RESTORE") await goOnFrom(records, request.change.log, now);
+      if (decided !== null) await goOnFrom(records, decided, now);
     });
   }
+  return decided === null ? DONE : AT_ONCE;
 }
 
 /** An approval that an act carries was received. */

@@ -10,7 +10,7 @@ import { type OutboxItem, type Problem, SELF } from "./store.ts";
 export async function receiveRefusal(arrival: Arrival): Promise<Outcome> {
   const { payload: refusal } = await openAnswer(arrival, REFUSAL);
   const problem: Problem = { code: refusal.code, message: refusal.message };
-  await write(arrival.pairing, async (records, current) => {
+  await write(arrival, async (records, current) => {
     const item = await records.get("outbox", refusal.of);
     if (item !== undefined && item.to !== refusal.iss) throw strange();
     records.remove("outbox", refusal.of);
@@ -67,7 +67,7 @@ async function tellOf(
 /** A newer list replaces an older one. A freeze of ours that it names was received. */
 export async function receiveFreezes(arrival: Arrival): Promise<Outcome> {
   const { payload: list } = await openPinned(arrival, FREEZES);
-  await write(arrival.pairing, async (records) => {
+  await write(arrival, async (records) => {
     if (list.n <= ((await records.get("freezes", SELF))?.n ?? 0)) return;
     records.put("freezes", SELF, list);
     for (const { of } of list.freezes) {
@@ -86,7 +86,7 @@ export async function receiveReseal(arrival: Arrival): Promise<Outcome> {
   const { pairing, now } = arrival;
   try {
     const card = await openCard(payload.card, pairing.hsm, pairing.bridge, now);
-    await write(pairing, async (records) => void (await keepCard(records, card)));
+    await write(arrival, async (records) => void (await keepCard(records, card)));
   } catch (error) {
     // It waited in the mailbox, and a newer card has come since.
     if (!isFault(error, "ERR_CARD_OLD") && !isFault(error, "ERR_ENVELOPE_EXPIRED")) throw error;

@@ -21,7 +21,7 @@ interface Signed {
   readonly now: number;
 }
 
-/** Keeps a receipt with its request, or until that comes. A lower number changes nothing. One of another identity's requests is counted, and not used. */
+/** Keeps a receipt with its request, or until that comes. No higher number changes nothing; after a RESTORE the numbers begin anew. One of another identity's requests is counted, and not used. */
 export async function takeReceipt(records: Records, receipt: Receipt, { by, hsm, now }: Signed): Promise<void> {
   const request = await records.get("requests", receipt.request);
   if (request === undefined) {
@@ -39,7 +39,7 @@ export async function takeReceipt(records: Records, receipt: Receipt, { by, hsm,
   }
   if (receipt.n <= (request.receipt?.n ?? 0)) return;
   const named = new Set(receipt.records.map((record) => record.of));
-  const mine = request.mine.map((one) => (named.has(one.jti) ? { ...one, received: true } : one));
+  const mine = request.mine.map((one) => (named.has(one.jti) ? { ...one, received: true, refusal: null } : one));
   for (const { jti } of mine.filter((one) => one.received)) records.remove("outbox", jti);
   records.put("requests", request.id, { ...request, receipt, mine });
 }

@@ -11,7 +11,8 @@ import { isOpen } from "./waiting.ts";
 /** As many open rotations of identities that are not pinned are kept. */
 const ROTATIONS_MOST = 4;
 
-export async function receiveRequest({ message: jws, from, pairing, now }: Arrival): Promise<Outcome> {
+export async function receiveRequest(arrival: Arrival): Promise<Outcome> {
+  const { message: jws, from, pairing, now } = arrival;
   // Not paired yet: nobody here can judge it. The login after the welcome asks for all open requests again.
   if (pairing.state === "pairing") return DONE;
   const trust = await loadTrust(now);
@@ -22,7 +23,7 @@ export async function receiveRequest({ message: jws, from, pairing, now }: Arriv
   const problem = await findProblem(jws, trust);
   // Nobody here asked for anything of that identity: it is kept only if the charter carries it in everything.
   if (byNextIdentity) await readRequest({ jws }, trust);
-  await write(pairing, async (records, current) => {
+  await write(arrival, async (records, current) => {
     const known = await records.get("requests", payload.request);
     if (known !== undefined) {
       if (known.digest === digest) return;

@@ -38,6 +38,7 @@ const keeper = () => ({ signer: hsm.signer, jwk: hsm.jwk });
 test("a view is remembered, and every newer one goes on from it", async () => {
   for (const entries of [0, 1, 2, 7]) {
     hsm.log.grow(entries);
+    expect(await show()).toEqual({ again: false, proved: true });
     expect(await show()).toEqual({ again: false });
     expect(await loadLog()).toMatchObject({ head: hsm.log.head(), note: await noteLike(hsm.log) });
   }
@@ -109,7 +110,7 @@ test("one that is not proven from what is known: its receipts count, a sync is a
   expect(await deliver(skipping)).toEqual({ again: true });
   expect(await receipt()).toMatchObject({ n: 3 });
   expect(await loadLog()).toEqual({ ...known, unprovenSince: expect.any(Number) as unknown });
-  expect(await show({ from: 5, consistency: hsm.log.consistency(5) })).toEqual({ again: false });
+  expect(await show({ from: 5, consistency: hsm.log.consistency(5) })).toEqual({ again: false, proved: true });
   expect(await loadLog()).toMatchObject({ head: hsm.log.head(), unprovenSince: null });
   expect([await kinds(), await codes()]).toEqual([[], []]);
 });

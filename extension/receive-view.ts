@@ -6,7 +6,7 @@ import { checkpointText, openCheckpoint, originOf, readCheckpoint } from "../pro
 import { Fault } from "../protocol/error.ts";
 import type { PublicJwk } from "../protocol/primitive.ts";
 import { openView } from "../protocol/view.ts";
-import { AGAIN, type Arrival, count, DONE, nextIdentity, type Outcome, write } from "./arrival.ts";
+import { AGAIN, type Arrival, count, DONE, nextIdentity, type Outcome, PROVED, write } from "./arrival.ts";
 import type { Records } from "./database.ts";
 import { raise } from "./log-alarm.ts";
 import { judge } from "./log-memory.ts";
@@ -27,7 +27,7 @@ export async function receiveView(arrival: Arrival): Promise<Outcome> {
   const people = (await loadCharter())?.people ?? null;
   const witnesses = await judgeWitnesses(opened, { origin, hsm: hsmJwk, former, kid, people, now });
   let outcome = DONE;
-  await write(pairing, async (records, current) => {
+  await write(arrival, async (records, current) => {
     // The identity was replaced meanwhile: the next one shows the log as well.
     if (current.hsm !== by) return;
     const known = await records.get("log", SELF);
@@ -47,6 +47,7 @@ export async function receiveView(arrival: Arrival): Promise<Outcome> {
     if (verdict.is === "split" || witnesses.contrary.length > 0) return;
     if (verdict.is !== "older") records.put("log", SELF, verdict.log);
     if (verdict.is === "unproven") outcome = AGAIN;
+    if (verdict.is === "accepted" && head.size > (known?.head.size ?? 0)) outcome = PROVED;
     for (const witness of witnesses.good) await keepWitness(records, witness);
     for (const entry of entries) if (entry.kind === "state") await takeReceipt(records, entry, { by, hsm: by, now });
   });
@@ -54,9 +55,10 @@ export async function receiveView(arrival: Arrival): Promise<Outcome> {
 }
 
 /** From the agent of a next identity whose rotation is stored here: its receipts of that request, and no word about the log. */
-async function receiveOfNext({ message, from, pairing, now }: Arrival, origin: string): Promise<Outcome> {
+async function receiveOfNext(arrival: Arrival, origin: string): Promise<Outcome> {
+  const { message, from, now } = arrival;
   const { by, entries } = await openView(message, { origin, keys: [await nextIdentity(from)] });
-  await write(pairing, async (records, { hsm }) => {
+  await write(arrival, async (records, { hsm }) => {
     for (const entry of entries) if (entry.kind === "state") await takeReceipt(records, entry, { by, hsm, now });
   });
   return DONE;

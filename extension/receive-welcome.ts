@@ -17,7 +17,7 @@ export async function receiveWelcome(arrival: Arrival): Promise<Outcome> {
   }
   // Acts that came before it was known who founds were left: they are asked for again.
   const isFirst = pairing.founder === null;
-  await write(pairing, async (records, current) => {
+  await write(arrival, async (records, current) => {
     // One that comes late, or of an identity that was replaced meanwhile.
     if (welcome.iat < current.welcomedAt || welcome.iss !== current.hsm) return;
     const { hsm: hsmJwk, founder, founding, name, roles, standing, iat: welcomedAt } = welcome;

@@ -33,7 +33,7 @@ afterEach(() => void vi.useRealTimers());
 test("neither key can be read out, and both are found again after a restart", async () => {
   const key = await loadKey();
   const [sealKey] = await sealKeys();
-  if (key === null || sealKey === undefined) throw new Error("no keys");
+  if (key === null || sealKey === undefined || sealKey.pair === null) throw new Error("no keys");
   for (const { privateKey } of [key, sealKey.pair]) {
     expect(privateKey.extractable).toBe(false);
     for (const format of ["jwk", "pkcs8"] as const) {

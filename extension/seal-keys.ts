@@ -1,7 +1,7 @@
 /**
  * The keys that this extension receives with (P-256 ECDH, WebCrypto, not extractable): one at a time is told to the agent, and replaced
  * every week, so that a key stolen today opens nothing of next month. README.md, "Keys of an extension". What is sealed to a replaced
- * key still opens for as long as a mailbox could hold it, twice over.
+ * key still opens for as long as a mailbox could hold it, twice over; what is sealed to one that was given up does not.
  */
 import { thumbprint } from "../protocol/primitive.ts";
 import { makeSealKey, publicSealJwk } from "../protocol/seal.ts";
@@ -40,10 +40,33 @@ export async function currentSealKey(now: number): Promise<SealKey> {
   });
 }
 
+/**
+ * Gives up every key for `made`, whatever number that was made with: nothing that was sealed before opens any more. In the transaction of
+ * the RESTORE from which the log goes on, so that no view of the log that was given up can come after it. `now` in seconds.
+ */
+export async function giveUpSealKeys(records: Records, made: SealKey, now: number): Promise<void> {
+  const { n } = await newestOf(records);
+  for (const key of await records.all("sealKeys")) {
+    records.put("sealKeys", key.kid, { ...key, pair: null, replacedAt: key.replacedAt ?? now });
+  }
+  records.put("sealKeys", made.kid, { ...made, n: n + 1 });
+}
+
 /** The private halves that are kept, by thumbprint: what `unseal` asks. */
 export async function openingKeys(): Promise<(kid: string) => CryptoKey | undefined> {
   const keys = await look(async (records) => await records.all("sealKeys"));
-  return (kid) => keys.find((key) => key.kid === kid)?.pair.privateKey;
+  return (kid) => keys.find((key) => key.kid === kid)?.pair?.privateKey;
+}
+
+/** Whether what is sealed to the key `kid` may still be used. */
+export async function isKept(records: Records, kid: string): Promise<boolean> {
+  const key = await records.get("sealKeys", kid);
+  return key !== undefined && key.pair !== null;
+}
+
+/** Whether `kid` was a key of ours until a RESTORE. */
+export async function isGivenUp(kid: string): Promise<boolean> {
+  return (await look(async (records) => await records.get("sealKeys", kid)))?.pair === null;
 }
 
 async function newestOf(records: Records): Promise<SealKey> {

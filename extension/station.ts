@@ -18,7 +18,7 @@ import { withSync } from "./log-memory.ts";
 import { sendable } from "./outbox.ts";
 import { currentSealKey } from "./seal-keys.ts";
 import { loadKey, loadOutbox, loadPairing, loadRequests, type OutboxItem, type Problem, SELF } from "./store.ts";
-import { isOpen } from "./waiting.ts";
+import { isOpen, isUntold } from "./waiting.ts";
 
 /** A sync that waits longer than this in the agent's mailbox is of no use: the next login sends another. Seconds. */
 const SYNC_SECONDS = 3600;
@@ -90,7 +90,7 @@ async function outgoing(
   const items = (await look(sendable)).filter(
     (item) => item.to === hsm && (item.kind === "pair") === (as === "invite"),
   );
-  const due = syncs && fresh && as === "own" ? [await sync(hsm), ...items] : items;
+  const due = syncs && fresh && as === "own" ? [await sync(hsm, key), ...items] : items;
   const frames = due.map((item) => ({ ...item, id: frameIdOf(item.jti, thumbprint(key)) }));
   const unsent = frames.filter(({ id }) => !sent.has(id));
   return { frames: await Promise.all(unsent.map(async (item) => await sealed(item, key))), problem: null };
@@ -102,17 +102,24 @@ async function sealed({ id, to, jws }: Sendable & { id: string }, key: PublicJwk
 
 type Sendable = Pick<OutboxItem, "jti" | "to" | "jws">;
 
-/** Asks for a welcome, the acts that are not known here, all open requests, and the receipts of those that look open here; says what is known of the log. */
-async function sync(hsm: string): Promise<Sendable> {
+/** Asks for a welcome, the acts that are not known here, all open requests, and the receipts of those that look open here or ended with a RESTORE; says what is known of the log. */
+async function sync(hsm: string, to: PublicJwk): Promise<Sendable> {
   const signer = await ourSigner();
   // A rotation that only the next identity asked for is not known to this agent.
   const ofTheirs = (await loadRequests()).filter((one) => !one.byNextIdentity || one.payload.iss === hsm);
-  const known = ofTheirs.filter(isOpen).slice(0, SYNC_MOST);
+  const known = [...ofTheirs.filter(isOpen), ...ofTheirs.filter(isUntold)].slice(0, SYNC_MOST);
   const charter = (await look((records) => records.get("charter", SELF)))?.n ?? 0;
   const { n, jwk: key } = await currentSealKey(clock());
   const claims = claimsFor(signer, hsm, clock(), SYNC_SECONDS);
   const log = await knownLog(claims.jti, signer, hsm);
-  const payload = { ...claims, known: known.map((request) => request.id), charter, seal: { n, key }, ...log };
+  const payload = {
+    ...claims,
+    known: known.map((request) => request.id),
+    charter,
+    seal: { n, key },
+    card: thumbprint(to),
+    ...log,
+  };
   return { jti: claims.jti, to: hsm, jws: await signEnvelope(SYNC, payload, signer) };
 }
 

@@ -5,7 +5,7 @@
 import type { Charter } from "../protocol/charter.ts";
 import type { Invite } from "../protocol/invite.ts";
 import type { Receipt } from "../protocol/log-entry.ts";
-import type { Freezes } from "../protocol/message.ts";
+import type { Freezes, RequestState } from "../protocol/message.ts";
 import type { Role } from "../protocol/people.ts";
 import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
 import type { RequestPayload } from "../protocol/request.ts";
@@ -88,7 +88,10 @@ export interface StoredRequest {
   readonly digest: string;
   /** Seconds. */
   readonly arrivedAt: number;
+  /** `n` is 0 where the agent has gone back to an older record since (RESTORE): then its next one counts, whatever its number. */
   readonly receipt: Receipt | null;
+  /** It ended with such a RESTORE, in the state that was known then; for ever, since it may have been signed all the same. */
+  readonly restored?: { readonly was: RequestState };
   readonly mine: Mine[];
   /** A rotation that the next HSM identity signed, and the pinned one did not. */
   readonly byNextIdentity: boolean;
@@ -128,7 +131,8 @@ export interface StoredStop {
 export interface SealKey {
   readonly n: number;
   readonly kid: string;
-  readonly pair: CryptoKeyPair;
+  /** null: given up with a RESTORE, and kept to tell what is sealed to it from what is sealed to a stranger. */
+  readonly pair: CryptoKeyPair | null;
   readonly jwk: PublicJwk;
   /** Seconds. */
   readonly madeAt: number;
@@ -219,7 +223,15 @@ export async function loadDevices(): Promise<StoredDevice[]> {
 
 /** All requests, the newest first. */
 export async function loadRequests(): Promise<StoredRequest[]> {
-  return (await look((r) => r.all("requests"))).sort((a, b) => b.arrivedAt - a.arrivedAt);
+  return (await loadPost()).requests;
+}
+
+/** The same, with what waits to be sent about them: as both were at one moment. */
+export async function loadPost(): Promise<{ requests: StoredRequest[]; outbox: OutboxItem[] }> {
+  return await look(async (r) => {
+    const requests = (await r.all("requests")).sort((a, b) => b.arrivedAt - a.arrivedAt);
+    return { requests, outbox: await r.all("outbox") };
+  });
 }
 
 export async function loadRequest(id: string): Promise<StoredRequest | null> {

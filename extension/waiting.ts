@@ -4,7 +4,12 @@ import type { Mine, StoredRequest } from "./store.ts";
 
 /** The state as far as it is known here. */
 export function stateOf(request: StoredRequest): RequestState {
-  return request.receipt?.state ?? "pending";
+  return isUntold(request) ? "void" : (request.receipt?.state ?? "pending");
+}
+
+/** It ended with a RESTORE, and no receipt has come since: the agent is asked, who may know that it goes on, or nothing of it. */
+export function isUntold({ restored, receipt }: StoredRequest): boolean {
+  return restored !== undefined && (receipt?.n ?? 0) === 0;
 }
 
 /** True until a receipt has said how it ended. */

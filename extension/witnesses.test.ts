@@ -86,7 +86,6 @@ test("what is no witness of another member's is counted, and raises no alarm", a
   const [stranger, us] = [await makeHsm(), await loadKey()];
   if (us === null) throw new Error("no key");
   const fork = hsm.log.fork(1).grow(5, "Eve");
-  const forged = await fork.checkpoint({ signer: stranger.signer, jwk: stranger.jwk });
   const foreign = await fork.checkpoint(keeper(), fork.head(), "opencustody/log/another");
   const lies = [
     // A stranger's, a key that is no browser's, our own.
@@ -98,7 +97,7 @@ test("what is no witness of another member's is counted, and raises no alarm", a
     await witness(bob, stranger.signer.kid, await noteOf(4)),
     await said(bob, 4, { iat: clock() + 1000, exp: clock() + 2000 }),
     // Of a log that the HSM never signed, or of another.
-    await witness(bob, hsm.signer.kid, forged),
+    await witness(bob, hsm.signer.kid, (await noteOf(4)).replace(/[A-Za-z0-9+/]{8}=*\n$/, "AAAAAAAA\n")),
     await witness(bob, hsm.signer.kid, foreign),
     await witness(bob, hsm.signer.kid, (await noteOf(4)).replace("\n4\n", "\n5\n")),
     "e30.e30.AA",
@@ -112,6 +111,17 @@ test("what is no witness of another member's is counted, and raises no alarm", a
 test("a word that has expired is left alone", async () => {
   await show([[await said(stage.town.bob, 4, { iat: clock() - 100, exp: clock() - 1 }), 4]]);
   expect([await seen(), await codes(), await loadAlarms()]).toEqual([[], [], []]);
+});
+
+test("one that an identity signed which is not known here is of no use, and no cause to call anybody: they were away when it was replaced", async () => {
+  const earlier = await makeHsm();
+  const said = async (log: LogDouble) =>
+    await witness(stage.town.bob, hsm.signer.kid, await log.checkpoint({ signer: earlier.signer, jwk: earlier.jwk }));
+  for (const log of [hsm.log, hsm.log.fork(1).grow(5, "Eve")]) await show([[await said(log), log.size]]);
+  // Of another log it is no checkpoint at all.
+  const other = await earlier.log.checkpoint(earlier);
+  await show([[await witness(stage.town.bob, hsm.signer.kid, other), 4]]);
+  expect([await loadAlarms(), await seen(), await codes()]).toEqual([[], [], ["ERR_LOG 1"]]);
 });
 
 test("before the founding there is nobody to believe", async () => {

@@ -2,8 +2,8 @@
  * What other people's browsers have seen of the agent's log, as a view brings it: opened under the keys that the charter gives them, and
  * compared with the view. README.md, "Verifying a view". A witness that does not verify raises no alarm: nobody can raise a false one.
  */
-import { decodeJwt } from "jose";
-import { openCheckpoint } from "../protocol/checkpoint.ts";
+import { base64url, decodeJwt } from "jose";
+import { openCheckpoint, readCheckpoint } from "../protocol/checkpoint.ts";
 import { openEnvelope } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
 import { isConsistent } from "../protocol/merkle.ts";
@@ -80,6 +80,8 @@ async function open(
   try {
     const { iss, iat: at, checkpoint: note } = (await openEnvelope(jws, expected)).payload;
     const person = find(iss)?.person ?? "";
+    // Signed by an identity that was replaced before this browser was paired: that person has been away since.
+    if (!(await isNamed(note, origin, [hsm, ...former]))) return null;
     const { head, by } = await openCheckpoint(note, { origin, keys: [hsm, ...former] });
     return by === thumbprint(hsm) ? { kid: iss, person, at, note, ...head } : null;
   } catch (error) {
@@ -87,6 +89,22 @@ async function open(
     if (isFault(error, "ERR_ENVELOPE_EXPIRED")) return null;
     throw error;
   }
+}
+
+/** Whether one of the keys may have signed a checkpoint, by the names in its signature lines. @throws Fault ERR_LOG where it is none of this log */
+async function isNamed(note: string, origin: string, keys: readonly PublicJwk[]): Promise<boolean> {
+  const lines = note.slice(readCheckpoint(note, origin).text.length + 1).split("\n");
+  const starts = await Promise.all(keys.map(async (key) => `\u2014 ${origin} ${await beginningOf(key)}`));
+  return lines.some((line) => starts.some((start) => line.startsWith(start)));
+}
+
+/** How a key's signatures begin: 5 characters of base 64 of what C2SP signed-note calls its id, which opening compares whole. */
+async function beginningOf(key: PublicJwk): Promise<string> {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256" };
+  const imported = await crypto.subtle.importKey("jwk", { ...key }, algorithm, true, ["verify"]);
+  const digest = await crypto.subtle.digest("SHA-256", await crypto.subtle.exportKey("spki", imported));
+  const id = base64url.encode(new Uint8Array(digest, 0, 4));
+  return id.slice(0, 5).replaceAll("-", "+").replaceAll("_", "/");
 }
 
 /** Unverified: only to choose what is left alone. */

@@ -73,7 +73,10 @@ async function step(desk: Desk, row: RequestRow): Promise<boolean | Consequence>
     case "approved":
       if (row.verb !== "SEND") return await enact(desk, row);
       // What is frozen waits, with its approvals; it goes on by itself when the admins lift that. So does all while this may be an old record.
-      if (row.vault === null || isFrozen(desk.journal, row.vault) || !desk.witnesses.isCurrent) return false;
+      if (row.vault === null) return false;
+      // An approval that was taken back counts no more, while it waits either.
+      if (isFrozen(desk.journal, row.vault) || !desk.witnesses.isCurrent)
+        return backToPending(desk, row, await collect(desk, row));
       await signTransaction(desk, row);
       return true;
     case "signed":

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { ENROLMENT, MOTION, PAIR, PROPOSAL } from "../protocol/message.ts";
 import { wordsOfPairing } from "../protocol/words.ts";
 import { makeSoftHsm, type SoftHsm } from "../test/softhsm.ts";
@@ -15,8 +15,10 @@ import { type Agent, openConfiguredHsm, startAgent } from "./agent.ts";
 import { type Config, socketPath } from "./config.ts";
 import { callAgent } from "./control-client.ts";
 import type { Founding } from "./founding-file.ts";
+import { Connection } from "./hsm/connection.ts";
 import { type Initialised, initialise } from "./init.ts";
 import { Journal } from "./journal.ts";
+import { Link } from "./link.ts";
 import { FakeBridge } from "./testing-bridge.ts";
 import { approve, hsmOf, message, receiptsOf, show, until } from "./testing-member.ts";
 import { deviceOf, keyOfInvite, makePerson, NETWORK, policyOf, TO, VAULT } from "./testing-people.ts";
@@ -102,6 +104,23 @@ test("it serves its socket, both closed to others, until it is stopped", async (
   });
   await stop();
   expect(existsSync(socket)).toBe(false);
+});
+
+test("where a part of it does not end well, the rest ends: record, token and socket are free again", async () => {
+  const running = await start();
+  const stop = vi.spyOn(Link.prototype, "stop").mockImplementationOnce(function (this: Link) {
+    stop.mockRestore();
+    this.stop();
+    throw new RangeError("the record is full");
+  });
+  const closed = vi.spyOn(Connection.prototype, "close");
+  await expect(running.stop()).rejects.toThrow("the record is full");
+  expect(closed).toHaveBeenCalledOnce();
+  closed.mockRestore();
+  agent = undefined;
+  expect(existsSync(socketPath(config))).toBe(false);
+  new Journal(record()).close();
+  await start();
 });
 
 test("a second one is refused, and does not disturb the first", async () => {

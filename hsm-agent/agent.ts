@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Config, socketPath } from "./config.ts";
+import { endAll } from "./ending.ts";
 import { startHealth } from "./health.ts";
 import { type Hsm, openHsm } from "./hsm/owner.ts";
 import { Journal } from "./journal.ts";
@@ -48,8 +49,10 @@ export async function startAgent(config: Config, pin: string, log: Logger): Prom
     return await serveOn(config, log, journal, hsm);
   } catch (error) {
     // What was opened would keep this process alive without an agent in it.
-    await hsm?.close();
-    journal.close();
+    await endAll(
+      () => hsm?.close(),
+      () => journal.close(),
+    ).catch((left: unknown) => log.error({ err: left }, "not all was closed"));
     throw error;
   }
 }
@@ -73,7 +76,8 @@ async function serveOn(config: Config, log: Logger, journal: Journal, hsm: Hsm):
   const next = (): void => {
     changing = changing.then(async () => {
       if (stopped) return;
-      await session.stop();
+      // What did not end well keeps the next identity from nothing.
+      await session.stop().catch((error: unknown) => log.error({ err: error }, "the session did not end well"));
       await again();
     });
   };
@@ -86,7 +90,7 @@ async function serveOn(config: Config, log: Logger, journal: Journal, hsm: Hsm):
   });
   journal.onFailure((fault) => {
     log.fatal({ code: fault.code, err: fault.cause }, fault.message);
-    void session.halt();
+    session.halt().catch((error: unknown) => log.error({ err: error }, "not all was halted"));
   });
   hsm.onState(({ state, lastFault }) => log.warn({ state, code: lastFault?.code, problem: lastFault?.message }, "HSM"));
   const watched = { report: () => session.report(), metrics };
@@ -98,11 +102,13 @@ async function serveOn(config: Config, log: Logger, journal: Journal, hsm: Hsm):
     },
     stop: async () => {
       stopped = true;
-      await changing;
-      await health?.close();
-      await session.stop();
-      await hsm.close();
-      journal.close();
+      await endAll(
+        () => changing,
+        () => health?.close(),
+        () => session.stop(),
+        () => hsm.close(),
+        () => journal.close(),
+      );
     },
   };
 }

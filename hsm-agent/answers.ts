@@ -96,5 +96,5 @@ export function resend(desk: Desk, row: RequestRow, kid: string): void {
 
 /** Answers that can be asked for again are not piled up for somebody who does not fetch them. */
 export function hasRoom(desk: Desk, kid: string): boolean {
-  return desk.journal.waitingFor(kid) < WAITING_MAX;
+  return desk.journal.waitingFor(kid, WAITING_MAX) < WAITING_MAX;
 }

@@ -112,6 +112,40 @@ test("the agent's own: at once, after every act, once a day, and again where it 
   database.close();
 });
 
+test("what a process that was killed in the middle left is removed by the next one, and nothing else", async () => {
+  const folder = join(office.folder, "backups");
+  mkdirSync(folder);
+  const rest = "0123456789abcdef";
+  const own = `record-20270101T000000Z-act-1.db.part-${rest}`;
+  const copy = `agent.db.copy-${rest}`;
+  const left = [own, `${own}-wal`, `${own}-shm`, `${own}-journal`];
+  const others = [
+    `mine.db.part-${rest}`,
+    `${own}0`,
+    `${own}-more`,
+    `x${own}`,
+    `record-20270101T000000Z-act-1.db.part-`,
+  ];
+  for (const name of [...left, ...others]) writeFileSync(join(folder, name), "x");
+  const named = `record-20270102T000000Z-act-1.db.part-${rest}`;
+  mkdirSync(join(folder, named));
+  for (const name of [copy, `${copy}-wal`, `${copy}.db`, "agent.db.copy-mine"])
+    writeFileSync(join(office.folder, name), "x");
+  mkdirSync(join(office.folder, `${copy.slice(0, -1)}0`));
+  const backups = new Backups(office.desk, office.folder, folder);
+  const copies = readdirSync(office.folder).filter((name) => name.startsWith("agent.db.copy-"));
+  expect(copies.toSorted()).toEqual([`${copy.slice(0, -1)}0`, `${copy}.db`, "agent.db.copy-mine"].toSorted());
+  backups.keep();
+  await backups.settled();
+  expect(backups.status?.problem).toBeNull();
+  const [kept] = ownBackups(readdirSync(folder));
+  expect(readdirSync(folder).toSorted()).toEqual([...others, named, kept?.name ?? ""].toSorted());
+  // An operator's own goes by its name.
+  for (const name of ["one.db", "two.db"]) writeFileSync(join(folder, `${name}.part-${rest}`), "x");
+  await backups.write(join(folder, "one.db"));
+  expect(readdirSync(folder).filter((name) => /^(one|two)/.test(name))).toEqual(["one.db", `two.db.part-${rest}`]);
+});
+
 test("a folder that cannot be written to is told of, stops nothing, and is tried again", async () => {
   const folder = join(office.folder, "backups");
   writeFileSync(folder, "a file");

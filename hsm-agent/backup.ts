@@ -4,8 +4,18 @@
  * How one comes back is restore.ts.
  */
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import * as v from "valibot";
 import { Fault, isFault } from "../protocol/error.ts";
@@ -21,7 +31,9 @@ const AGAIN = 600;
 const NAME = /^record-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-act-(\d{1,15})\.db$/;
 /** A copy that begins within a batch of the record is refused, and begun again. */
 const TRIES = 100;
-const SCRATCH = "agent.db.copy-";
+/** What is written under another name first, with what SQLite puts beside it: a process that was killed in the middle leaves it. */
+const SCRATCH = /^agent\.db\.copy-[0-9a-f]{16}(-wal|-shm|-journal)?$/;
+const PART = /^(.+)\.part-[0-9a-f]{16}(-wal|-shm|-journal)?$/;
 
 /** What was written. `entries`: how long its log is. */
 export interface BackedUp {
@@ -40,9 +52,11 @@ export async function backUp(
   at: number,
   replace = false,
 ): Promise<BackedUp> {
-  const whole = join(data, `${SCRATCH}${randomBytes(8).toString("hex")}`);
+  const whole = join(data, `agent.db.copy-${randomBytes(8).toString("hex")}`);
   const part = `${file}.part-${randomBytes(8).toString("hex")}`;
   try {
+    // One at a time is written: this one's are of a process that was killed.
+    removeAll(dirname(file), (name) => PART.exec(name)?.[1] === basename(file));
     for (const path of [whole, part]) closeSync(openSync(path, "wx", 0o600));
     await copyAll(journal, whole);
     const entries = await strip(whole, part, at);
@@ -86,6 +100,14 @@ async function strip(from: string, to: string, at: number): Promise<number> {
 /** Of a file of SQLite's, with what stands beside it while it is open. */
 export function removeRecord(path: string): void {
   for (const tail of ["", "-wal", "-shm", "-journal"]) rmSync(`${path}${tail}`, { force: true });
+}
+
+/** Removes the regular files in `folder` that `isOne` says are ours, and nothing else that has such a name. */
+function removeAll(folder: string, isOne: (name: string) => boolean): void {
+  for (const name of readdirSync(folder).filter(isOne)) {
+    const path = join(folder, name);
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === true) rmSync(path, { force: true });
+  }
 }
 
 /** Makes a file, or what a folder says of its files, durable. */
@@ -155,8 +177,7 @@ export class Backups {
     this.#desk = desk;
     this.#data = data;
     this.#folder = folder;
-    // Of a process that was killed in the middle.
-    for (const name of readdirSync(data)) if (name.startsWith(SCRATCH)) rmSync(join(data, name), { force: true });
+    removeAll(data, (name) => SCRATCH.test(name));
     if (folder !== null) this.#last = this.#find(folder);
   }
 
@@ -193,6 +214,7 @@ export class Backups {
   async #keepOne(folder: string, act: number, at: number): Promise<void> {
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
+      removeAll(folder, (name) => NAME.test(PART.exec(name)?.[1] ?? ""));
       const name = nameOf(at, act);
       await this.#write(join(folder, name), true);
       this.#last = { name, at, act };

@@ -264,6 +264,14 @@ test("request list shows transfers and motions", async () => {
   );
 });
 
+test("request list says that older ones are left out", async () => {
+  const warned = async () => (await run("--config", config, "request", "list")).stderr;
+  agent.answer = () => Array.from({ length: 999 }, () => MOTION_VIEW);
+  expect(await warned()).toBe("");
+  agent.answer = () => Array.from({ length: 1_000 }, () => MOTION_VIEW);
+  expect(await warned()).toContain("opencustody request show");
+});
+
 test("--wait waits until a motion took effect", async () => {
   const states = ["proposed", "pending", "approved", "enacted"];
   agent.answer = () => ({ ...MOTION_VIEW, state: states.shift() });

@@ -5,6 +5,7 @@ import { CANCELLATION, PROPOSAL } from "../protocol/message.ts";
 import { parseUnits } from "./chains/decimal.ts";
 import { follow, parseCount, type Shell, signFor, warn } from "./cli-shell.ts";
 import { show } from "./print.ts";
+import { LISTED_MAX } from "./views.ts";
 
 const GWEI_DECIMALS = 9;
 const ProposedSchema = v.object({ request: v.string(), warnings: v.array(v.string()) });
@@ -56,8 +57,15 @@ export function addRequestCommands(program: Command, { ask, out, command }: Shel
       const jws = await signFor(ask, options.key, CANCELLATION, { request: id });
       out(await ask({ command: "request.cancel", jws }), show.request);
     });
-  command(request, "list", "all requests, newest first", "opencustody request list").action(async () => {
-    out(await ask({ command: "request.list" }), show.requests);
+  command(
+    request,
+    "list",
+    "what is open and the newest 1,000 requests, newest first",
+    "opencustody request list",
+  ).action(async () => {
+    const listed = v.parse(v.array(v.unknown()), await ask({ command: "request.list" }));
+    if (listed.length >= LISTED_MAX) warn(['Older ones are not listed; see "opencustody request show".']);
+    out(listed, show.requests);
   });
   command(
     request,

@@ -86,6 +86,50 @@ test("in doubt where it was set back while it ran, and time does not go back", (
   expect(now.inDoubt()).not.toBeNull();
 });
 
+test("a jump that was first seen in a transaction which was taken back is in the record all the same, and the minute's mark is", async () => {
+  let wall = START;
+  const journal = () => office.desk.journal;
+  const open = () =>
+    recordedClock(
+      journal(),
+      () => wall,
+      () => 0,
+    );
+  const now = open();
+  now();
+  wall += 3_000;
+  expect(() =>
+    journal().transaction(() => {
+      now();
+      throw new RangeError("no");
+    }),
+  ).toThrow("no");
+  expect(now.inDoubt()).toBe(wall);
+  expect([journal().meta("clock"), journal().meta("clock-doubt")]).toEqual([String(wall), String(wall)]);
+  await office.reopen();
+  expect(open().inDoubt()).toBe(wall);
+});
+
+test("what was confirmed in a transaction that was taken back is in doubt still", () => {
+  let wall = START;
+  const { journal } = office.desk;
+  const now = recordedClock(
+    journal,
+    () => wall,
+    () => 0,
+  );
+  wall += 61;
+  const since = now.inDoubt();
+  expect(since).toBe(wall);
+  expect(() =>
+    journal.transaction(() => {
+      now.confirm();
+      throw new RangeError("no");
+    }),
+  ).toThrow("no");
+  expect(now.inDoubt()).toBe(since);
+});
+
 const RESTARTS: [string, number, boolean][] = [
   ["an hour later, together with the minute before", 3_540, false],
   ["more than an hour later", 3_541, true],

@@ -38,6 +38,7 @@ export function recordedClock(
   let marked = last;
   let seen = { wall: wall(), monotonic: monotonic() };
   let doubt = readDoubt(journal);
+  let takenBack = journal.takenBack;
   const away = Number(journal.meta(AWAY) ?? "0") + (marked === 0 ? 0 : Math.max(0, seen.wall - marked));
   journal.setMeta(AWAY, String(away));
   if (away > AWAY_MAX || marked - seen.wall > PART_MAX) raise();
@@ -48,7 +49,18 @@ export function recordedClock(
     if (journal.failure === null) journal.setMeta(DOUBT, String(doubt));
   }
 
+  /** What was written within a transaction that was taken back is written again. A record that failed keeps nothing; the time goes on. */
+  function keep(): void {
+    if (takenBack === journal.takenBack || journal.failure !== null) return;
+    takenBack = journal.takenBack;
+    marked = Number(journal.meta(KEY) ?? "0");
+    const kept = readDoubt(journal);
+    if (kept === null && doubt !== null) journal.setMeta(DOUBT, String(doubt));
+    doubt = kept ?? doubt;
+  }
+
   function look(): number {
+    keep();
     const now = { wall: wall(), monotonic: monotonic() };
     const parted = Math.abs(now.wall - seen.wall - (now.monotonic - seen.monotonic)) > PART_MAX;
     seen = now;

@@ -21,7 +21,7 @@ import { exportProof } from "./proof.ts";
 import { cancel, propose } from "./proposals.ts";
 import { showRestore } from "./restoring.ts";
 import { addressOf, createVault, setFirstNonce } from "./vaults.ts";
-import { listMembers, showPolicy, showRequest, summarise } from "./views.ts";
+import { listMembers, listRequests, showPolicy, showRequest } from "./views.ts";
 
 export interface Running {
   readonly desk: Desk;
@@ -73,7 +73,7 @@ export async function run({ desk, link, follow, backups }: Running, command: Com
     case "found": {
       const id = await askFounding(desk);
       drive(id);
-      return showRequest(desk, id);
+      return await showRequest(desk, id);
     }
     case "invite": {
       const made = await invite(desk, command.jws);
@@ -138,12 +138,12 @@ export async function run({ desk, link, follow, backups }: Running, command: Com
     case "request.cancel": {
       const id = await cancel(desk, command.jws);
       drive(id);
-      return showRequest(desk, id);
+      return await showRequest(desk, id);
     }
     case "request.list":
-      return journal.requests().map((row) => summarise(row));
+      return listRequests(desk);
     case "request.show":
-      return showRequest(desk, command.id);
+      return await showRequest(desk, command.id);
     case "proof.export":
       return await exportProof(desk, command.id);
     case "log.head":

@@ -131,7 +131,7 @@ export class Run {
       case "release": {
         const id = this.#target(one.target);
         if (id === undefined) return;
-        const shown = showRequest(office.desk, id) as { signed?: string | null };
+        const shown = (await showRequest(office.desk, id)) as { signed?: string | null };
         model.release(id, typeof shown.signed === "string", office.now);
         return;
       }

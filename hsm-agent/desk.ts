@@ -1,7 +1,7 @@
 /** What every part of the agent works with: the record, the HSM, the identity, the charter, the time. No rules here. */
 import { base64url } from "jose";
 import type { Logger } from "pino";
-import type { Charter } from "../protocol/charter.ts";
+import type { Applied, Charter } from "../protocol/charter.ts";
 import type { Claims, MessageType, Signer } from "../protocol/envelope.ts";
 import { signEnvelope } from "../protocol/envelope.ts";
 import { Fault } from "../protocol/error.ts";
@@ -20,6 +20,17 @@ export interface Identity {
   readonly signer: Signer;
 }
 
+/** A RESTORE: the number of its act, and how far it said that somebody's browser had seen the log (0 where it named nobody's). */
+export interface GivenUp {
+  readonly act: number;
+  readonly size: number;
+}
+
+/** What an act gave up of the log; nothing where it is no RESTORE. */
+export function givenUpBy({ charter, request }: Applied): GivenUp[] {
+  return request.verb === "RESTORE" ? [{ act: charter.n, size: request.change.seen?.size ?? 0 }] : [];
+}
+
 /** Who may decide what, as the acts give it: in memory only, replayed at every start. */
 export class CharterBook {
   #current: Charter | null = null;
@@ -27,6 +38,8 @@ export class CharterBook {
 
   /** Keys of all HSM identities that the acts lead through, the one in force included. */
   identities: readonly PublicJwk[] = [];
+  /** What the admins gave up. */
+  givenUp: readonly GivenUp[] = [];
 
   /** null before the founding. */
   get current(): Charter | null {

@@ -8,7 +8,7 @@ import { applyMotion, type Motion, referencesOf } from "../protocol/governance.t
 import { thumbprint } from "../protocol/primitive.ts";
 import { type MotionRequest, motionOf } from "../protocol/request.ts";
 import { postActs, repostSoon } from "./acts.ts";
-import { allExtensions, type Consequence, type Desk, issue } from "./desk.ts";
+import { allExtensions, type Consequence, type Desk, givenUpBy, issue } from "./desk.ts";
 import { unfreeze } from "./freeze.ts";
 import { requireHeld } from "./motions.ts";
 import { backToPending, collect, recheck, requireRow } from "./recheck.ts";
@@ -49,6 +49,7 @@ export async function enact(desk: Desk, row: RequestRow): Promise<boolean | Cons
     return store(desk, row, signed, before);
   });
   desk.charter.current = signed.applied.charter;
+  desk.charter.givenUp = [...desk.charter.givenUp, ...givenUpBy(signed.applied)];
   desk.log.info({ act: signed.applied.act.n, verb: payload.verb }, "in force");
   if (signed.applied.charter.policy.bridge !== desk.bridgeUrl)
     desk.log.warn("the policy names another bridge: correct bridge.url in the configuration, and restart");
@@ -157,7 +158,7 @@ function settle(desk: Desk, motion: Motion, before: Charter | null, after: Chart
       for (const key of ["next-identity", "next-thumbprint", "next-jwk", "succession"]) journal.removeMeta(key);
       return;
     case "RESTORE":
-      desk.witnesses.accept(after.n, motion.change.seen?.size ?? 0);
+      desk.witnesses.accept();
       setNonces(journal, motion.change);
       return;
     case "POLICY":

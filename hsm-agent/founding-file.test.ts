@@ -105,6 +105,14 @@ const REFUSED: [string, Change, string][] = [
     "people: 62 would sign the founding and 50 can",
   ],
   [
+    "more founders than an act has room for",
+    (file) => ({
+      ...file,
+      people: [...file.people, ...Array.from({ length: 48 }, (_, at) => ({ name: `A${at + 20}`, roles: ["auditor"] }))],
+    }),
+    "people: what 50 people sign, with this policy, is too long to be sent; found with fewer and enroll the rest",
+  ],
+  [
     "more founders than a device can show",
     (file) => ({
       ...file,

@@ -4,6 +4,7 @@
  * What could never be founded, or would lock everybody out, is refused here, before a key is made.
  */
 import * as v from "valibot";
+import { ACT_EXP, requireRoom } from "../protocol/charter.ts";
 import { describeIssue } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
 import { motionParts } from "../protocol/motion-statement.ts";
@@ -24,6 +25,14 @@ import { BackupSchema, NoncesSchema } from "./control.ts";
 /** As many invites as a roster holds: each founder gets one. */
 const FOUNDERS_MAX = 50;
 const PEOPLE_MAX = 64;
+/** What is not known before people pair, as long as it can be. */
+const STAND_IN = {
+  thumbprint: "0".repeat(43),
+  key: { kty: "EC", crv: "P-256", x: "0".repeat(43), y: "0".repeat(43) },
+  device: { address: "0".repeat(42), vendor: "Trezor", model: "0".repeat(24) },
+  request: "0".repeat(16),
+  jti: "0".repeat(22),
+} as const;
 
 const PersonSchema = v.strictObject({
   name: NameSchema,
@@ -166,36 +175,49 @@ function checkQuorums({ people }: File, policy: PolicyText): void {
     if (!founders.includes(name)) refuse(`policy.governance.recovery.people.${at}: ${name} is nobody with a device`);
 }
 
-/** The founding statement names every founder, and must fit a device. */
+/** The founding statement names every founder, and must fit a device; its act holds everybody's approval, and must fit a message. */
 function checkFounders({ people }: File, policy: PolicyText): void {
-  const device = { address: "", vendor: "Ledger", model: "" } as const;
   const members = people.map((person) => ({
     name: person.name,
     roles: person.roles,
-    extensions: [],
-    files: [],
-    devices: isFounder(person) ? [device] : [],
+    extensions: isFounder(person) ? [STAND_IN.key] : [],
+    files: person.key === null ? [] : [person.key],
+    devices: isFounder(person) ? [STAND_IN.device] : [],
   }));
-  const founders = people.filter(isFounder).length;
-  if (founders > FOUNDERS_MAX)
-    refuse(`people: ${founders} would sign the founding and ${FOUNDERS_MAX} can; enroll the rest`);
-  const first: People = { v: 1, n: 1, members, former: [] };
+  const founders = people.filter(isFounder).map(({ name }) => name);
+  const { length } = founders;
+  if (length > FOUNDERS_MAX)
+    refuse(`people: ${length} would sign the founding and ${FOUNDERS_MAX} can; enroll the rest`);
+  const motion = {
+    verb: "FOUND",
+    change: { people: { v: 1, n: 1, members, former: [] } satisfies People, policy },
+  } as const;
   try {
-    renderTemplate({
+    const statement = renderTemplate({
       verb: "FOUND",
-      parts: motionParts({ verb: "FOUND", change: { people: first, policy } }, 0),
+      parts: motionParts(motion, 0),
       notBefore: null,
-      threshold: founders,
-      eligible: founders,
+      threshold: length,
+      eligible: length,
       policy: 1,
-      request: "0".repeat(16),
+      request: STAND_IN.request,
       expires: 0,
       hsm: "0".repeat(8),
     });
+    const reference = { n: 1, digest: "0".repeat(64) };
+    const { thumbprint: kid, request, jti } = STAND_IN;
+    const claims = { v: 1, iss: kid, aud: founders.map(() => kid), jti, iat: ACT_EXP, exp: ACT_EXP, request };
+    const quorum = { threshold: length, people: founders, vendors: [] };
+    const tail = { initiator: null, quorum, notBefore: null, policy: reference, people: reference, statement };
+    requireRoom(JSON.stringify({ ...claims, ...motion, ...tail }), length);
   } catch (error) {
-    if (!isFault(error, "ERR_STATEMENT_TOO_LONG")) throw error;
+    if (isFault(error, "ERR_STATEMENT_TOO_LONG"))
+      refuse(
+        "people: their names together are too long for the founding's statement; found with fewer and enroll the rest",
+      );
+    if (!isFault(error, "ERR_POLICY_DOCUMENT")) throw error;
     refuse(
-      "people: their names together are too long for the founding's statement; found with fewer and enroll the rest",
+      `people: what ${length} people sign, with this policy, is too long to be sent; found with fewer and enroll the rest`,
     );
   }
 }

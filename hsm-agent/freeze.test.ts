@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => office.dispose());
 
 const frozen = () => office.desk.journal.freezes().map(({ vault, by }) => [vault, by]);
-const signedOf = (id: string) => (showRequest(office.desk, id) as { signed?: string | null }).signed;
+const signedOf = async (id: string) => ((await showRequest(office.desk, id)) as { signed?: string | null }).signed;
 const thaw = async (vault: string | null) =>
   await office.enact(OLGA, { verb: "UNFREEZE", change: { vault } }, [ALICE, BOB]);
 
@@ -114,24 +114,24 @@ test("another vault goes on", async () => {
   await office.freeze(CAROL, COLD);
   await office.drive(id);
   expect(office.row(id).state).toBe("signed");
-  expect(signedOf(id)).toMatch(/^0x02/);
+  expect(await signedOf(id)).toMatch(/^0x02/);
 });
 
 test("what is signed and was not handed out is kept back; what was handed out is told again", async () => {
   const [first, second] = [await approved(), await approved()];
   await office.drive(first);
   await office.drive(second);
-  const handed = signedOf(first);
+  const handed = await signedOf(first);
   expect(handed).toMatch(/^0x02/);
   await office.freeze(CAROL, VAULT);
   for (let n = 0; n < 2; n += 1) {
-    expect(signedOf(second)).toBeNull();
-    expect(showRequest(office.desk, second)).toMatchObject({ state: "signed", problem: "Treasury-1 is frozen" });
-    expect(signedOf(first)).toBe(handed);
+    expect(await signedOf(second)).toBeNull();
+    expect(await showRequest(office.desk, second)).toMatchObject({ state: "signed", problem: "Treasury-1 is frozen" });
+    expect(await signedOf(first)).toBe(handed);
     await office.reopen();
   }
   await thaw(VAULT);
-  expect(signedOf(second)).toMatch(/^0x02/);
+  expect(await signedOf(second)).toMatch(/^0x02/);
 });
 
 test("no command shows the signed form of what is kept back", async () => {

@@ -84,7 +84,14 @@ test.each(BODIES)("a body that is no sealed message is dropped: %s", async (_wha
 const by = (key: Key, jws: string): [string, string] => [key.kid, jws];
 
 async function syncWith(claims: object): Promise<string> {
-  const body = { known: [], charter: 0, seal: { n: 1, key: ALICE.seal.jwk }, log: null, witness: null };
+  const body = {
+    known: [],
+    charter: 0,
+    seal: { n: 1, key: ALICE.seal.jwk },
+    card: office.sealedTo,
+    log: null,
+    witness: null,
+  };
   return await office.message(SYNC, ALICE.key, body, claims);
 }
 

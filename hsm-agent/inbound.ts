@@ -46,6 +46,9 @@ const UNUSABLE = new Fault(
 /** A freeze that was used is remembered as long as it could be played again. Seconds. */
 const FREEZE_LIFE = 8 * 86_400;
 const MARK = "freeze ";
+/** Freezes of one browser that are remembered one by one; beyond, all that were sent up to then are taken as used. */
+const FREEZES_MAX = 50;
+const FLOOR = "freezes-until ";
 /** Enrolments of one browser that are remembered at a time. */
 const ENROLMENTS_MAX = 50;
 
@@ -63,13 +66,8 @@ export interface Delivered {
  * is dropped with a line in the log: nobody is known to answer to. Rejects only where nothing can be stored.
  */
 export async function receive(desk: Desk, keys: SealReader, delivered: Delivered): Promise<Consequence> {
-  let kid = "";
-  const keyOf = (to: string) => {
-    kid = to;
-    return keys.get(to);
-  };
-  const jws = await open(desk, keyOf, delivered);
-  return jws === undefined ? NOTHING : await handle(desk, delivered.from, jws, keys.isFresh(kid));
+  const jws = await open(desk, (to) => keys.get(to), delivered);
+  return jws === undefined ? NOTHING : await handle(desk, keys, delivered.from, jws);
 }
 
 /** The JWS inside; undefined where it does not open. What was sealed to a key that is gone is asked for again. */
@@ -93,8 +91,7 @@ async function open(
   }
 }
 
-/** `isFresh`: it was sealed since this start, so nobody plays again what was said to an earlier one. */
-async function handle(desk: Desk, from: string, jws: string, isFresh: boolean): Promise<Consequence> {
+async function handle(desk: Desk, keys: SealReader, from: string, jws: string): Promise<Consequence> {
   let answerTo: { jti: string; request: string | null; seal: PublicJwk | null } | undefined;
   // One moment for all: what was in time when it was opened is recorded as of then, and opens again later.
   const now = desk.now();
@@ -127,10 +124,10 @@ async function handle(desk: Desk, from: string, jws: string, isFresh: boolean): 
       }
       case SYNC.typ: {
         const message = await opened(SYNC);
-        const { witness } = message;
+        const { witness, card } = message;
         const isMember = sender(message.jti).isMember;
         const shown = witness === null || !isMember ? null : await openWitness(desk, kid, witness, now);
-        return sync(desk, sender(message.jti), message, shown, isFresh);
+        return sync(desk, sender(message.jti), message, shown, keys.isFresh(card));
       }
       case ENROLMENT.typ: {
         const message = await opened(ENROLMENT);
@@ -237,7 +234,8 @@ function takeEnrolment(desk: Desk, { kid, at }: Sender, message: Enrolment): voi
 }
 
 /** Approvers and admins may stop everything; the same message again changes nothing. */
-function takeFreeze(desk: Desk, sender: Sender, { vault, jti, exp }: Freeze): Consequence {
+function takeFreeze(desk: Desk, sender: Sender, message: Freeze): Consequence {
+  const { vault, jti, exp } = message;
   const member = desk.charter.require().people.members.find(({ name }) => name === sender.name);
   // A further browser that is pairing has the name of a member already, and counts for nothing yet.
   if (
@@ -250,8 +248,9 @@ function takeFreeze(desk: Desk, sender: Sender, { vault, jti, exp }: Freeze): Co
     throw new Fault("ERR_ENVELOPE_EXPIRED", "A freeze is valid for at most eight days; send a new one.");
   const requests = desk.journal.transaction(() => {
     desk.journal.removeMarksUntil(MARK, sender.at);
-    const done = `${MARK}${jti}`;
+    const done = `${MARK}${sender.kid} ${jti}`;
     if (desk.journal.meta(done) === undefined) {
+      useFreeze(desk, sender.kid, message);
       desk.journal.setMeta(done, String(exp));
       // Marked all the same: played again after the admins lifted it, it would freeze anew.
       if (isFrozenBy(desk.journal, { vault, by: sender.name })) return null;
@@ -265,6 +264,18 @@ function takeFreeze(desk: Desk, sender: Sender, { vault, jti, exp }: Freeze): Co
   if (requests === null) throw alreadyFrozen();
   desk.wake();
   return { requests, roster: false };
+}
+
+/** Once each, and however many somebody sends, they are remembered in little room. @throws Fault ERR_REQUEST_STATE */
+function useFreeze({ journal }: Desk, kid: string, { iat }: Freeze): void {
+  const [marks, floor] = [`${MARK}${kid} `, FLOOR + kid];
+  const [last = 0, until = 0] = (journal.meta(floor) ?? "").split(" ").map(Number);
+  if (iat <= until)
+    throw new Fault("ERR_REQUEST_STATE", "Your browser has sent many freezes, and this is an old one; freeze again.");
+  const newest = Math.max(last, iat);
+  const isFull = journal.countMarks(marks) >= FREEZES_MAX;
+  if (isFull) journal.removeMarksUntil(marks, Number.MAX_SAFE_INTEGER);
+  journal.setMeta(floor, `${newest} ${isFull ? last : until}`);
 }
 
 /** Whose message it is: a member's, or somebody's who is pairing. @throws Fault ERR_MEMBER_UNKNOWN */

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RequestState } from "../protocol/message.ts";
 import { Journal } from "./journal.ts";
+import { integer, optionalText, text } from "./rows.ts";
 import { fault, type Key, makeKey, newJti } from "./testing-people.ts";
 
 let folder: string;
@@ -19,14 +19,6 @@ afterEach(() => {
   journal.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-function edit(sql: string): void {
-  journal.close();
-  const database = new DatabaseSync(path);
-  database.exec(sql);
-  database.close();
-  journal = new Journal(path);
-}
 
 const V = ["Treasury-1", "eip155:1"] as const;
 
@@ -181,11 +173,14 @@ test("only what is due is found by its expiry", () => {
 });
 
 test("a value that cannot be is said to be damage, not used", () => {
-  add("AAAAAAAAAAAAAAAA", 7);
-  edit(
-    "ALTER TABLE requests RENAME TO old; CREATE TABLE requests AS SELECT * FROM old; UPDATE requests SET nonce = 'x'",
-  );
-  expect(() => journal.request("AAAAAAAAAAAAAAAA")).toThrow(expect.objectContaining(fault("ERR_STATE")));
+  for (const [convert, value] of [
+    [text, null],
+    [text, 1],
+    [optionalText, 1],
+    [integer, "x"],
+    [integer, null],
+  ] as const)
+    expect(() => convert(value)).toThrow(expect.objectContaining(fault("ERR_STATE")));
 });
 
 test("no identity before init", () => {

@@ -19,10 +19,13 @@ import {
   toRequest,
 } from "./rows.ts";
 
+const marksFor = (values: readonly unknown[]) => values.map(() => "?").join(", ");
 /** A row without its texts is damage, and is found, not overlooked. */
 const REQUESTS = "SELECT * FROM requests LEFT JOIN request_texts USING (id)";
-/** Requests whose row and records are kept as they were read last. Some megabytes at most. */
+/** Requests whose row and records are kept as they were read last. */
 const KEPT = 512;
+/** Characters of what people wrote that are kept of one request and of its records: about 30 MB at most over all. Longer ones are read each time. */
+const KEPT_LENGTH = { row: 8_192, records: 32_768 } as const;
 
 export class Ledger extends Log {
   /** Changed in the transaction that runs, and perhaps in one that was taken back. */
@@ -107,7 +110,7 @@ export class Ledger extends Log {
     const known = this.#rows.get(id);
     if (known !== undefined) return known;
     const row = optional(this.get(`${REQUESTS} WHERE id = ?`, id), toRequest);
-    if (row !== undefined) this.#rows.set(id, row);
+    if (row !== undefined) this.#keepRow(row);
     return row;
   }
 
@@ -118,9 +121,21 @@ export class Ledger extends Log {
   /** Newest first; all, or those in one of `states`, of which only those that expire at `by` (seconds) or before. */
   requests(states?: readonly RequestState[], by = Number.MAX_SAFE_INTEGER): RequestRow[] {
     if (states === undefined) return this.all(`${REQUESTS} ORDER BY at DESC, id`).map(toRequest);
-    const marks = states.map(() => "?").join(", ");
-    const sql = `${REQUESTS} WHERE state IN (${marks}) AND expires <= ? ORDER BY at DESC, id`;
+    const sql = `${REQUESTS} WHERE state IN (${marksFor(states)}) AND expires <= ? ORDER BY at DESC, id`;
     return this.all(sql, ...states, by).map(toRequest);
+  }
+
+  /** Newest first, without the texts of all others. */
+  requestsOf(verbs: readonly RequestRow["verb"][]): RequestRow[] {
+    const sql = `${REQUESTS} WHERE verb IN (${marksFor(verbs)}) ORDER BY at DESC, id`;
+    return this.all(sql, ...verbs).map(toRequest);
+  }
+
+  /** The newest `most`, and all in one of `states`; newest first. */
+  newest(most: number, states: readonly RequestState[]): RequestRow[] {
+    const newest = "SELECT id FROM requests ORDER BY at DESC, id LIMIT ?";
+    const sql = `${REQUESTS} WHERE id IN (${newest}) OR state IN (${marksFor(states)}) ORDER BY at DESC, id`;
+    return this.all(sql, most, ...states).map(toRequest);
   }
 
   /** Signed transactions that nobody has read yet; those that expire at `by` (seconds) or before. */
@@ -184,11 +199,13 @@ export class Ledger extends Log {
     if (revision !== undefined) this.#keep(id, { ...change, revision: revision + 1 });
   }
 
-  /** The signed form is handed out from now on. */
+  /** The signed form is handed out from now on, or nothing is changed. @throws Fault ERR_STATE where it has no hash */
   release({ id, hash }: Pick<RequestRow, "id" | "hash">, at: number): void {
-    this.run("UPDATE requests SET released = ? WHERE id = ?", at, id);
-    this.#keep(id, { released: at });
-    this.append({ kind: "released", request: id, hash: text(hash) });
+    this.transaction(() => {
+      this.append({ kind: "released", request: id, hash: text(hash) });
+      this.run("UPDATE requests SET released = ? WHERE id = ?", at, id);
+      this.#keep(id, { released: at });
+    });
   }
 
   /** When a device last signed an approval, in seconds, or null. */
@@ -201,7 +218,7 @@ export class Ledger extends Log {
     const known = this.#answers.get(request);
     if (known !== undefined) return known;
     const rows = this.all("SELECT * FROM records WHERE request = ? ORDER BY n", request).map(toRecord);
-    this.#answers.set(request, rows);
+    this.#keepRecords(request, rows);
     return rows;
   }
 
@@ -227,7 +244,7 @@ export class Ledger extends Log {
       row.jws,
     );
     const known = this.#answers.get(request);
-    if (known !== undefined) this.#answers.set(request, [...known, row]);
+    if (known !== undefined) this.#keepRecords(request, [...known, row]);
   }
 
   /** `receiver` is to be shown the newest entry about `request`, or the log alone where that is empty. Once is enough. */
@@ -254,7 +271,19 @@ export class Ledger extends Log {
   /** What was just written of a row. */
   #keep(id: string, change: Partial<RequestRow>): void {
     const known = this.#rows.get(id);
-    if (known !== undefined) this.#rows.set(id, { ...known, ...change });
+    if (known !== undefined) this.#keepRow({ ...known, ...change });
+  }
+
+  /** What is too long is forgotten, not left as it was. */
+  #keepRow(row: RequestRow): void {
+    if (row.payload.length + (row.proposalJws ?? "").length <= KEPT_LENGTH.row) this.#rows.set(row.id, row);
+    else this.#rows.delete(row.id);
+  }
+
+  #keepRecords(request: string, rows: readonly RecordRow[]): void {
+    const length = rows.reduce((sum, { jws }) => sum + jws.length, 0);
+    if (length <= KEPT_LENGTH.records) this.#answers.set(request, rows);
+    else this.#answers.delete(request);
   }
 
   #log(row: RequestRow): void {

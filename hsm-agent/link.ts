@@ -1,30 +1,25 @@
 /**
- * The agent's connection to the bridge: it dials out, logs in with a key of its own that its card certifies, sends what the
- * outbox holds and hands over what arrives. The HSM identity key never signs a login. README.md of protocol/, "Frames".
+ * The agent's connection to the bridge: it dials out, logs in with a key of its own that its card certifies, has what waits sent
+ * (outgoing.ts) and hands over what arrives. The HSM identity key never signs a login. README.md of protocol/, "Frames".
  */
 import { randomBytes } from "node:crypto";
 import { WebSocket } from "ws";
 import { Fault, isFault } from "../protocol/error.ts";
 import { type BridgeFrame, type ClientFrame, encodeFrame, FRAME_MAX, parseBridgeFrame } from "../protocol/frame.ts";
-import type { PublicJwk } from "../protocol/primitive.ts";
 import { Credentials } from "./credentials.ts";
 import type { Desk } from "./desk.ts";
 import type { Delivered } from "./inbound.ts";
+import { Outgoing } from "./outgoing.ts";
 import { RosterKeeper } from "./roster.ts";
-import type { OutboxRow } from "./rows.ts";
-import { type SealKeys, sealRow } from "./sealing.ts";
+import type { SealKeys } from "./sealing.ts";
 
-/** Milliseconds, and messages. */
+/** Milliseconds. */
 const LIMITS = {
   /** Between attempts: doubled from the first to the last, half of it random. */
   retryFirst: 250,
   retryLast: 15_000,
   /** The bridge pings every 20 s; without a sign for this long the connection is dead. */
   silence: 50_000,
-  /** Frames sent and not yet stored by the bridge. */
-  inFlight: 64,
-  /** Until a frame that the bridge refused is tried again: a full mailbox empties when its owner comes back. */
-  refused: 5_000,
   /** A connection that held this long was a good one: the next loss starts anew with the first wait. */
   stable: 10_000,
 } as const;
@@ -49,13 +44,7 @@ export class Link {
   #readyAt = 0;
   readonly #credentials: Credentials;
   readonly #roster: RosterKeeper;
-  /** By frame id: the outbox row and its receiver. */
-  readonly #inFlight = new Map<string, { n: number; receiver: string }>();
-  /** Numbers of outbox rows that the bridge has taken. They are removed together: each removal by itself would be an fsync. */
-  readonly #taken = new Set<number>();
-  /** Receivers whose frames were refused; they wait, so that they hold up nobody else. */
-  readonly #parked = new Set<string>();
-  #unpark: NodeJS.Timeout | undefined;
+  readonly #outgoing: Outgoing;
   #incoming: Promise<void> = Promise.resolve();
   #sending: Promise<void> = Promise.resolve();
   #isQueued = false;
@@ -64,6 +53,11 @@ export class Link {
     this.#options = options;
     this.#credentials = new Credentials(options.desk, options.keys);
     this.#roster = new RosterKeeper(options.desk);
+    this.#outgoing = new Outgoing(options.desk, {
+      isOnline: () => this.#online,
+      send: (frame) => this.#send(frame),
+      wake: () => this.wake(),
+    });
   }
 
   start(): void {
@@ -74,8 +68,11 @@ export class Link {
     this.#stopped = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#silence);
-    clearTimeout(this.#unpark);
-    this.#socket?.terminate();
+    try {
+      this.#outgoing.stop();
+    } finally {
+      this.#socket?.terminate();
+    }
   }
 
   /** The newest card, where there is one. */
@@ -139,7 +136,7 @@ export class Link {
     // Not at each login: a message that cannot be handled now would be fetched without a pause.
     if (this.#online && performance.now() - this.#readyAt >= LIMITS.stable) this.#attempts = 0;
     this.#online = false;
-    this.#inFlight.clear();
+    this.#outgoing.lost();
     clearTimeout(this.#silence);
     if (this.#stopped) return;
     const wait = Math.min(LIMITS.retryLast, LIMITS.retryFirst * 2 ** Math.min(this.#attempts, 10));
@@ -179,18 +176,18 @@ export class Link {
       case "ready":
         this.#online = true;
         this.#readyAt = performance.now();
-        this.#parked.clear();
+        this.#outgoing.tryAll();
         this.#roster.connected();
         desk.log.info("bridge connection ready");
         this.wake();
         return;
       case "enrolled":
         this.#roster.accepted(frame.n);
-        this.#parked.clear();
+        this.#outgoing.tryAll();
         this.wake();
         return;
       case "accepted":
-        this.#settle(frame.id);
+        this.#outgoing.accepted(frame.id);
         return;
       case "deliver":
         await receive({ from: frame.from, id: frame.id, body: frame.body });
@@ -217,29 +214,8 @@ export class Link {
   #onError(code: string, id: string | null): void {
     const { log } = this.#options.desk;
     log.warn({ code, id }, "the bridge refused a frame");
-    const sent = id === null ? undefined : this.#inFlight.get(id);
-    if (id === null || sent === undefined) return;
     // Somebody whom the roster in force does not know is gone: their message has no receiver any more.
-    if (code === "ERR_FRAME_UNKNOWN_RECEIVER" && this.#roster.isInForce) {
-      this.#settle(id);
-      return;
-    }
-    this.#inFlight.delete(id);
-    this.#parked.add(sent.receiver);
-    this.#unpark ??= setTimeout(() => {
-      this.#unpark = undefined;
-      this.#parked.clear();
-      this.wake();
-    }, LIMITS.refused);
-    this.wake();
-  }
-
-  #settle(id: string): void {
-    const sent = this.#inFlight.get(id);
-    this.#inFlight.delete(id);
-    if (sent !== undefined) this.#taken.add(sent.n);
-    // While much is under way, for half of it at once.
-    if (this.#inFlight.size <= LIMITS.inFlight / 2) this.wake();
+    if (id !== null) this.#outgoing.refused(id, code === "ERR_FRAME_UNKNOWN_RECEIVER" && this.#roster.isInForce);
   }
 
   async #renewCard(): Promise<void> {
@@ -258,67 +234,10 @@ export class Link {
   /** The outbox first, then the roster: who is removed is told before the roster shuts them out. */
   async #flush(): Promise<void> {
     const { desk } = this.#options;
-    if (!this.#online) return;
-    this.#removeTaken();
-    const { rows, isAll } = this.#choose();
-    await this.#sendRows(rows);
-    if (!isAll) return;
+    if (!this.#online || !(await this.#outgoing.flush())) return;
     const jws = await this.#roster.toSend();
     await desk.journal.durable();
     if (jws !== undefined && this.#online) this.#send({ v: 1, t: "roster", jws });
-  }
-
-  #removeTaken(): void {
-    const { journal } = this.#options.desk;
-    if (this.#taken.size === 0) return;
-    journal.transaction(() => {
-      for (const n of this.#taken) journal.removeFromOutbox(n);
-    });
-    this.#taken.clear();
-  }
-
-  /** What can be sent now, with the key to seal it to, oldest first; `isAll`: nothing more waits for room. */
-  #choose(): { rows: (readonly [OutboxRow, PublicJwk])[]; isAll: boolean } {
-    const { journal, log } = this.#options.desk;
-    const rows: (readonly [OutboxRow, PublicJwk])[] = [];
-    const chosen = new Set<string>();
-    let isAll = true;
-    for (const row of journal.outbox(2 * LIMITS.inFlight, [...this.#parked])) {
-      if (this.#inFlight.size + rows.length >= LIMITS.inFlight) return { rows, isAll: false };
-      const sent = this.#inFlight.get(row.id);
-      if (sent?.n === row.n) continue;
-      // One message has one frame id, whoever receives it: to the next one it goes once the bridge has taken it for the first.
-      if (sent !== undefined || chosen.has(row.id)) {
-        isAll = false;
-        continue;
-      }
-      const key = row.seal ?? journal.memberSeal(row.receiver);
-      if (key === undefined) {
-        // Nobody ever told a key to seal to: nothing can be said to them.
-        log.warn({ receiver: row.receiver }, "a message without a key to seal it to was dropped");
-        journal.removeFromOutbox(row.n);
-        continue;
-      }
-      chosen.add(row.id);
-      rows.push([row, key]);
-    }
-    return { rows, isAll };
-  }
-
-  /** Seals them at the same time, waits once until they are on the disk, and sends them in their order. */
-  async #sendRows(rows: readonly (readonly [OutboxRow, PublicJwk])[]): Promise<void> {
-    const { desk } = this.#options;
-    const sealed = await Promise.all(rows.map(async ([row, key]) => [row, await sealRow(desk, row, key)] as const));
-    // What they say is on the disk before anybody hears of it.
-    await desk.journal.durable();
-    for (const [row, body] of sealed) {
-      // The connection that it was meant for may be gone by now; the next one begins anew with what waits.
-      if (body === undefined || !this.#online) continue;
-      // Meanwhile its receiver's mailbox may have been full, or its receiver been removed.
-      if (this.#parked.has(row.receiver) || !desk.journal.isInOutbox(row.n)) continue;
-      this.#inFlight.set(row.id, { n: row.n, receiver: row.receiver });
-      this.#send({ v: 1, t: "send", id: row.id, to: row.receiver, body });
-    }
   }
 
   #send(frame: ClientFrame): void {

@@ -23,7 +23,7 @@ beforeAll(async () => {
   await office.approve(ALICE, rejected);
   await office.reject(BOB, rejected);
   const signed = await office.carry(await office.propose(OLGA), [ALICE, BOB]);
-  showRequest(office.desk, signed);
+  await showRequest(office.desk, signed);
   await office.freeze(CAROL, VAULT);
   await office.enact(OLGA, { verb: "UNFREEZE", change: { vault: VAULT } }, [ALICE, BOB]);
   await office.carry(await office.propose(OLGA), [BOB, CAROL]);

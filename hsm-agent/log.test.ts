@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { EMPTY_ROOT, isConsistent, isIncluded, leafHash } from "../protocol/merkle.ts";
 import { Journal } from "./journal.ts";
@@ -61,6 +62,31 @@ test("what is taken back leaves no entry and no node", () => {
   expect(journal.logHead()).toEqual(head);
   for (let more = 0; more < 7; more += 1) freeze();
   expect(journal.logSize()).toBe(8);
+});
+
+const NODES: [string, string][] = [
+  ["no hex", "not hex"],
+  ["a digit too few", "a".repeat(63)],
+  ["upper case", "A".repeat(64)],
+  ["empty", ""],
+  ["a line too many", `${"a".repeat(64)}\n`],
+];
+test.each(NODES)("no root is made of a node that is no hash: %s", (_what, hash) => {
+  for (let size = 0; size < 3; size += 1) freeze();
+  const path = join(folder, "agent.db");
+  journal.close();
+  const database = new DatabaseSync(path);
+  database.prepare("UPDATE log_nodes SET hash = ? WHERE level = 0 AND at = 2").run(hash);
+  database.close();
+  journal = new Journal(path);
+  // Not at the first time, and not later.
+  for (const _ of [1, 2]) {
+    const damaged: unknown = expect.objectContaining({ code: "ERR_STATE" });
+    expect(() => journal.logHead()).toThrow(damaged);
+    expect(() => journal.prove(0, 3)).toThrow(damaged);
+    expect(() => journal.transaction(freeze)).toThrow(damaged);
+  }
+  expect(journal.logSize()).toBe(3);
 });
 
 test("an entry is a line that says when, by the agent's clock", () => {

@@ -5,6 +5,7 @@
  */
 import { hash } from "node:crypto";
 import type { TreeHead } from "../protocol/checkpoint.ts";
+import { Fault } from "../protocol/error.ts";
 import { type Entry, entryText } from "../protocol/log-entry.ts";
 import { completed, consistencyPath, inclusionPath, rootAt } from "../protocol/merkle.ts";
 import type { ProvedEntry } from "../protocol/view.ts";
@@ -17,6 +18,7 @@ type Decision<E = Entry> = E extends Entry ? Omit<E, "v" | "at"> : never;
 
 /** Hashes of subtrees that are kept as they were read or written: the edge that grows, and what proofs share. About a megabyte. */
 const KEPT = 8_192;
+const HASH = /^[0-9a-f]{64}$/;
 
 export class Log extends Store {
   #size: number | undefined;
@@ -81,12 +83,13 @@ export class Log extends Store {
     return consistencyPath(from, size, (level, at) => this.node(level, at), join);
   }
 
-  /** The hash of a whole subtree. @throws Fault ERR_STATE where it is missing */
+  /** The hash of a whole subtree. @throws Fault ERR_STATE where it is missing, or is none: no root is made of that */
   node(level: number, at: number): string {
     const name = `${level} ${at}`;
     let hash = this.#nodes.get(name);
     if (hash === undefined) {
       hash = text(this.get("SELECT hash FROM log_nodes WHERE level = ? AND at = ?", level, at)?.["hash"]);
+      if (!HASH.test(hash)) throw DAMAGED;
       this.#nodes.set(name, hash);
     }
     return hash;
@@ -103,7 +106,12 @@ export class Log extends Store {
   }
 }
 
-/** `nodeHash` of protocol/merkle.ts, by the system's SHA-256. */
+const DAMAGED = new Fault(
+  "ERR_STATE",
+  "The agent's record is damaged: a hash of its log is none. Restore it from a backup.",
+);
+
+/** `nodeHash` of protocol/merkle.ts, by the system's SHA-256. It looks at neither: both are hashes. */
 function join(left: string, right: string): string {
   return hash("sha256", Buffer.from(`01${left}${right}`, "hex"));
 }

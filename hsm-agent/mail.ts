@@ -6,6 +6,17 @@ import type { PublicJwk } from "../protocol/primitive.ts";
 import { Ledger } from "./ledger.ts";
 import { integer, type OutboxRow, type OwedRow, optional, text, toOutbox, toOwed } from "./rows.ts";
 
+/** Answers of one kind that wait to be signed for one receiver: a refusal that is left out is harmless, the message can be sent again. */
+const ANSWERS_MAX = 16;
+/** Messages that wait to be sent to one receiver before nothing more of the log is put beside them: it stays owed, once for each request. */
+const UNSENT_MAX = 32;
+
+/** Values of `receiver` in a table above one, in order, each found by the index: however many rows somebody has, they are one step. */
+const receiversIn = (table: "outbox" | "owed_views") => `WITH RECURSIVE found (receiver) AS (
+  SELECT min(receiver) FROM ${table} WHERE receiver > ?
+  UNION ALL SELECT (SELECT min(receiver) FROM ${table} WHERE ${table}.receiver > found.receiver) FROM found WHERE receiver IS NOT NULL)
+SELECT receiver FROM found WHERE receiver IS NOT NULL`;
+
 /** What an extension said that it knows of the log: its WITNESS, sent at `at` (seconds). */
 export interface WitnessRow {
   readonly kid: string;
@@ -58,7 +69,7 @@ export class Mail extends Ledger {
     );
   }
 
-  /** A message to be composed and signed once the HSM is there. The same again for one receiver is one. */
+  /** A message to be composed and signed once the HSM is there. The same again for one receiver is one; of one kind only so many wait. */
   owe(row: Omit<OwedRow, "n">): void {
     const seal = row.seal === null ? null : JSON.stringify(row.seal);
     const known = this.get(
@@ -67,7 +78,7 @@ export class Mail extends Ledger {
       row.receiver,
       row.body,
     );
-    if (known !== undefined) return;
+    if (known !== undefined || this.#owedOf(row.what, row.receiver) >= ANSWERS_MAX) return;
     this.run(
       "INSERT INTO owed (what, receiver, body, seal) VALUES (?, ?, ?, ?)",
       row.what,
@@ -77,8 +88,14 @@ export class Mail extends Ledger {
     );
   }
 
-  owed(): OwedRow[] {
-    return this.all("SELECT * FROM owed ORDER BY n LIMIT 64").map(toOwed);
+  /** The oldest `most`. */
+  owed(most = 64): OwedRow[] {
+    return this.all("SELECT * FROM owed ORDER BY n LIMIT ?", most).map(toOwed);
+  }
+
+  #owedOf(what: OwedRow["what"], receiver: string): number {
+    const sql = "SELECT count(*) AS n FROM owed WHERE what = ? AND receiver = ?";
+    return integer(this.get(sql, what, receiver)?.["n"]);
   }
 
   removeOwed(n: number): void {
@@ -93,21 +110,33 @@ export class Mail extends Ledger {
     }
   }
 
-  /** The oldest `most` messages to be sent, without those to `except`. */
+  /** The oldest `most` messages to be sent, without those to `except`, however many these are. */
   outbox(most = 512, except: readonly string[] = []): OutboxRow[] {
-    const sql = `SELECT * FROM outbox WHERE receiver NOT IN (${except.map(() => "?").join(", ")}) ORDER BY n LIMIT ?`;
-    return this.all(sql, ...except, most).map(toOutbox);
+    if (except.length === 0) return this.all("SELECT * FROM outbox ORDER BY n LIMIT ?", most).map(toOutbox);
+    const receivers = this.all(receiversIn("outbox"), "").map((row) => text(row["receiver"]));
+    const oldest = "SELECT n FROM outbox WHERE receiver = ? ORDER BY n LIMIT ?";
+    return receivers
+      .filter((receiver) => !except.includes(receiver))
+      .flatMap((receiver) => this.all(oldest, receiver, most).map((row) => integer(row["n"])))
+      .sort((a, b) => a - b)
+      .slice(0, most)
+      .flatMap((n) => this.all("SELECT * FROM outbox WHERE n = ?", n).map(toOutbox));
   }
 
   isInOutbox(n: number): boolean {
     return this.get("SELECT 1 AS here FROM outbox WHERE n = ?", n) !== undefined;
   }
 
-  /** How many messages wait to be sent to `receiver`, signed or not. */
-  waitingFor(receiver: string): number {
-    const count = (table: "outbox" | "owed" | "owed_views") =>
-      integer(this.get(`SELECT count(*) AS n FROM ${table} WHERE receiver = ?`, receiver)?.["n"]);
-    return count("outbox") + count("owed") + count("owed_views");
+  /**
+   * How many messages wait to be sent to `receiver`, signed or not, counted up to `most` of either. Without what they are owed of the log:
+   * that is no more than one row for each request.
+   */
+  waitingFor(receiver: string, most = Number.MAX_SAFE_INTEGER): number {
+    const count = (table: "outbox" | "owed") => {
+      const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM ${table} WHERE receiver = ? LIMIT ?)`;
+      return integer(this.get(sql, receiver, most)?.["n"]);
+    };
+    return count("outbox") + count("owed");
   }
 
   /** How many wait, whoever for. */
@@ -165,11 +194,11 @@ export class Mail extends Ledger {
     this.run("UPDATE member_seals SET shown = ? WHERE kid = ?", size, kid);
   }
 
-  /** Whom something of the log is to be shown, at most `most` of them. */
-  owedViews(most: number): string[] {
-    return this.all("SELECT DISTINCT receiver FROM owed_views ORDER BY receiver LIMIT ?", most).map((row) =>
-      text(row["receiver"]),
-    );
+  /** Whom something of the log is to be shown and has room for it, at most `most` of them, those above `after`, in order. */
+  owedViews(most: number, after = ""): string[] {
+    const unsent = "SELECT count(*) FROM (SELECT 1 FROM outbox WHERE outbox.receiver = found.receiver LIMIT ?)";
+    const sql = `${receiversIn("owed_views")} AND (${unsent}) < ? LIMIT ?`;
+    return this.all(sql, after, UNSENT_MAX, UNSENT_MAX, most).map((row) => text(row["receiver"]));
   }
 
   /** Requests whose newest entry is to be shown to `receiver`; an empty one for the log alone. */

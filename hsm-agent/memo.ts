@@ -1,26 +1,40 @@
-/** What was found under a name, as long as there is room: the oldest is forgotten. Decides nothing. */
+/**
+ * What was found under a name, as long as there is room: what was not asked for lately is forgotten, half of all at a time, so that
+ * nothing is searched for what to forget. Decides nothing.
+ */
 export class Memo<V> {
-  readonly #most: number;
-  readonly #values = new Map<string, V>();
+  readonly #half: number;
+  #young = new Map<string, V>();
+  #old = new Map<string, V>();
 
-  /** `most`: how many results are kept. */
+  /** `most`: how many are kept at most. */
   constructor(most: number) {
-    this.#most = most;
+    this.#half = Math.ceil(most / 2);
   }
 
-  get(input: string): V | undefined {
-    return this.#values.get(input);
+  get(name: string): V | undefined {
+    const young = this.#young.get(name);
+    if (young !== undefined) return young;
+    const old = this.#old.get(name);
+    if (old !== undefined) this.set(name, old);
+    return old;
+  }
+
+  set(name: string, value: V): void {
+    if (this.#young.size >= this.#half && !this.#young.has(name)) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(name, value);
+  }
+
+  delete(name: string): void {
+    this.#young.delete(name);
+    this.#old.delete(name);
   }
 
   clear(): void {
-    this.#values.clear();
-  }
-
-  set(input: string, value: V): void {
-    if (this.#values.size >= this.#most && !this.#values.has(input)) {
-      const [oldest] = this.#values.keys();
-      if (oldest !== undefined) this.#values.delete(oldest);
-    }
-    this.#values.set(input, value);
+    this.#young.clear();
+    this.#old.clear();
   }
 }

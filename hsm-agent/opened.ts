@@ -6,8 +6,13 @@ import { CLOCK_SKEW, type Claims, type Expectation, openEnvelope, peekEnvelope }
 import { thumbprint } from "../protocol/primitive.ts";
 import { Memo } from "./memo.ts";
 
-/** Some megabytes at most: messages of approvals and proposals are about a thousand characters. */
+/** Messages that are kept. */
 const KEPT = 4_096;
+/**
+ * A longer one is verified each time: approvals and proposals have about a thousand characters, and what a sender adds (a longer `aud`)
+ * shall not fill the memory. With what is in them, some 20 MB at most.
+ */
+const KEPT_LENGTH = 2_048;
 
 /** What was opened, and under which key. */
 interface Known {
@@ -30,6 +35,6 @@ export async function openOnce<T extends Claims>(jws: string, expected: Expectat
   // Whatever is wrong is said by the one who always says it.
   const { payload } = await openEnvelope(jws, expected);
   const { typ, kid } = peekEnvelope(jws);
-  OPENED.set(jws, { typ, kid, payload });
+  if (jws.length <= KEPT_LENGTH) OPENED.set(jws, { typ, kid, payload });
   return payload;
 }

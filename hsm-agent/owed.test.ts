@@ -39,12 +39,46 @@ test("all that is owed is signed, in its order, and the link is told", async () 
   owe("welcome", BOB.key.kid);
   owe("reseal", ALICE.key.kid, { of: newJti() });
   owe("freezes", BOB.key.kid);
-  for (let n = 0; n < 100; n += 1) owe("refusal", ALICE.key.kid, refusal());
+  for (let n = 0; n < 100; n += 1) owe("refusal", `somebody ${n}`, refusal());
   owed.kick();
   await until(() => office.desk.journal.owed().length === 0);
   expect(types().slice(0, 4)).toEqual(["oc-refusal+jws", "oc-welcome+jws", "oc-reseal+jws", "oc-freezes+jws"]);
   expect(types()).toHaveLength(104);
   expect(posted).toBeGreaterThan(0);
+});
+
+test("whoever has everything refused holds up nobody's receipts, however fast", async () => {
+  const { journal } = office.desk;
+  let signatures = 0;
+  let before: number | undefined;
+  owed = new Owed(
+    office.desk,
+    () => card,
+    () => {
+      if (types().includes("oc-view")) before ??= signatures;
+    },
+  );
+  for (let n = 0; n < 100; n += 1) owe("refusal", OLGA.key.kid, refusal());
+  journal.oweView(ALICE.key.kid);
+  office.hsm.before = () => {
+    signatures += 1;
+    // For each that is signed there are two more.
+    if (signatures < 400) for (let n = 0; n < 2; n += 1) owe("refusal", OLGA.key.kid, refusal());
+  };
+  owed.kick();
+  await until(() => before !== undefined);
+  // The answers of one turn, and the checkpoint.
+  expect(before).toBeLessThanOrEqual(17);
+  expect(journal.waitingFor(OLGA.key.kid)).toBeLessThan(400);
+});
+
+test("of one kind so many wait for one receiver; of another kind or another's none is left out", () => {
+  for (let n = 0; n < 100; n += 1) owe("refusal", OLGA.key.kid, refusal());
+  for (let n = 0; n < 100; n += 1) owe("reseal", OLGA.key.kid, { of: newJti() });
+  owe("refusal", ALICE.key.kid, refusal());
+  owe("welcome", OLGA.key.kid);
+  const { journal } = office.desk;
+  expect([journal.countWaiting("owed"), journal.waitingFor(ALICE.key.kid)]).toEqual([34, 1]);
 });
 
 test("with the HSM away they wait, and are asked for again by themselves", async () => {

@@ -7,11 +7,13 @@ import { FREEZES, REFUSAL, RESEAL, type Refusal, type Reseal, WELCOME } from "..
 import { type Desk, issue } from "./desk.ts";
 import { freezesBody } from "./freeze.ts";
 import type { OwedRow } from "./rows.ts";
-import { showLog } from "./showing.ts";
+import { showNext } from "./showing.ts";
 import { welcomeBody } from "./welcome.ts";
 
 /** Milliseconds. */
 const RETRY = 3_000;
+/** Answers that are signed before others are shown their receipts: whoever asks for many answers holds up nobody for longer. */
+const ANSWERS_MAX = 16;
 
 /** Signs what is owed, one after the other, whenever it is kicked, and again later where the HSM is away. */
 export class Owed {
@@ -22,6 +24,8 @@ export class Owed {
   #timer: NodeJS.Timeout | undefined;
   #isQueued = false;
   #stopped = false;
+  /** Who was shown the log last. */
+  #shown = "";
 
   /** `card`: the newest card's JWS; `posted` is called when something was put into the outbox. */
   constructor(desk: Desk, card: () => string | undefined, posted: () => void) {
@@ -48,14 +52,18 @@ export class Owed {
 
   async #settle(): Promise<void> {
     try {
-      for (let rows = this.#desk.journal.owed(); rows.length > 0; rows = this.#desk.journal.owed()) {
+      for (;;) {
+        const rows = this.#desk.journal.owed(ANSWERS_MAX);
         for (const row of rows) {
           if (this.#stopped) return;
           await settleOne(this.#desk, row, this.#card());
         }
+        if (this.#stopped) return;
+        const shown = await showNext(this.#desk, this.#shown);
+        if (rows.length === 0 && shown === undefined) return;
+        this.#shown = shown ?? "";
         this.#posted();
       }
-      if (!this.#stopped && (await showLog(this.#desk))) this.#posted();
     } catch (error) {
       this.#desk.log.error({ code: isFault(error) ? error.code : "ERR_INTERNAL", err: error }, "answers wait");
       clearTimeout(this.#timer);

@@ -1,6 +1,11 @@
-/** Proofs of requests that an agent really carried, in every way that they end; verified with the file and the fingerprint alone. */
+/**
+ * Proofs of requests that an agent really carried, in every way that they end; verified with the file and the fingerprint alone, and once
+ * more, all together, by the verifier in Python.
+ */
+import { spawnSync } from "node:child_process";
 import { DatabaseSync } from "node:sqlite";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { CANCELLATION } from "../protocol/message.ts";
 import { fingerprint, type PublicJwk } from "../protocol/primitive.ts";
 import { encodeProof } from "../protocol/proof-form.ts";
@@ -9,8 +14,11 @@ import { run } from "./commands.ts";
 import { exportProof, verifyFile } from "./proof.ts";
 import { cancel } from "./proposals.ts";
 import { Office } from "./testing.ts";
+import { away } from "./testing-hsm.ts";
 import { fault, makePerson, VAULT } from "./testing-people.ts";
+import { backup, gap, known, lose, show } from "./testing-restore.ts";
 
+const VERDICTS = fileURLToPath(new URL("../test/verifier/verdicts.py", import.meta.url));
 const [ALICE, BOB, CAROL, OLGA] = [makePerson("Alice"), makePerson("Bob"), makePerson("Carol"), makePerson("Olga")];
 let office: Office;
 beforeEach(async () => {
@@ -18,13 +26,24 @@ beforeEach(async () => {
 });
 afterEach(() => office.dispose());
 
+/** What was proved here, for the other verifier. */
+const exported: { file: string; hsm: string }[] = [];
+afterAll(() => {
+  const input = exported.map((one) => `${JSON.stringify(one)}\n`).join("");
+  const { stdout, stderr } = spawnSync("python3", ["-B", VERDICTS], { input, encoding: "utf8" });
+  expect(stderr).toBe("");
+  expect(stdout).toBe("ok\n".repeat(exported.length));
+});
+
 const hsm = () => fingerprint(office.desk.identity.signer.kid);
 async function proved(id: string, by = hsm()) {
   const proof = await exportProof(office.desk, id);
   const verdict = await verifyFile(new TextEncoder().encode(encodeProof(proof)), by);
   expect(verdict.steps.filter(({ ok }) => !ok)).toEqual([]);
+  exported.push({ file: encodeProof(proof), hsm: by });
   return { proof, verdict };
 }
+const stateOf = async (id: string) => (await proved(id)).verdict.proved?.receipt.state;
 async function pending(): Promise<string> {
   const id = await office.propose(OLGA);
   await office.drive(id);
@@ -62,7 +81,6 @@ test("what was rejected, cancelled, ran out of time or was made void is proved a
   await cancel(office.desk, await office.message(CANCELLATION, OLGA.file, { request: cancelled }));
   await office.approve(ALICE, withdrawn);
   await office.withdraw(ALICE, withdrawn);
-  const stateOf = async (id: string) => (await proved(id)).verdict.proved?.receipt.state;
   expect(await stateOf(withdrawn)).toBe("pending");
   office.now = office.row(withdrawn).expires;
   expireRequests(office.desk);
@@ -71,6 +89,65 @@ test("what was rejected, cancelled, ran out of time or was made void is proved a
   await office.govern(OLGA, { contact: "Somebody else" }, [ALICE, BOB]);
   const states = [await stateOf(rejected), await stateOf(cancelled), await stateOf(withdrawn), await stateOf(open)];
   expect(states).toEqual(["rejected", "cancelled", "expired", "void"]);
+});
+
+test("what was approved and is frozen is proved, and no longer once it has lost its quorum", async () => {
+  const id = await pending();
+  for (const person of [ALICE, BOB]) await office.approve(person, id);
+  office.hsm.before = ({ curve }) => (curve === "secp256k1" ? away() : undefined);
+  await office.drive(id).catch(() => {});
+  office.hsm.before = () => {};
+  await office.freeze(CAROL, VAULT);
+  expect(await stateOf(id)).toBe("approved");
+  await office.withdraw(BOB, id);
+  await office.drive(id);
+  const { verdict } = await proved(id);
+  expect(verdict.proved).toMatchObject({ receipt: { state: "pending" }, approvers: [{ name: "Alice" }] });
+  expect(office.row(id).state).toBe("pending");
+});
+
+test("a recovery is proved while it waits, and when its time has come", async () => {
+  const people = [makePerson("Rita"), makePerson("Ron")];
+  office.dispose();
+  office = await Office.open([ALICE, BOB, CAROL], 2, OLGA, {
+    policy: {
+      governance: {
+        threshold: 2,
+        vendors: [],
+        expiresAfter: 60,
+        recovery: { people: ["Rita", "Ron"], threshold: 2, delay: 48 },
+      },
+    },
+    roles: people.map((person) => [person, ["auditor"]]),
+  });
+  const removal = { what: "role", role: "admin" } as const;
+  const id = await office.motion(OLGA, { verb: "REMOVE", change: { name: "Carol", removal } }, true);
+  await office.carry(id, people);
+  expect(await stateOf(id)).toBe("approved");
+  office.now = office.row(id).notBefore ?? 0;
+  await office.drive(id);
+  expect(await stateOf(id)).toBe("enacted");
+});
+
+test("what the HSM could not sign is proved to have failed", async () => {
+  const id = await pending();
+  office.hsm.lose(office.desk.journal.vaults()[0]?.id ?? "");
+  await office.carry(id, [ALICE, BOB]);
+  expect(await stateOf(id)).toBe("failed");
+});
+
+test("a RESTORE is proved, and what it made void", async () => {
+  const open = await pending();
+  await office.approve(ALICE, open);
+  const signed = await office.carry(await pending(), [ALICE, BOB]);
+  await proved(signed);
+  const file = await backup(office);
+  await office.carry(await pending(), [ALICE, BOB]);
+  const newest = await known(office);
+  await lose(office, file);
+  for (const person of [ALICE, BOB]) await show(office, person, newest);
+  const id = await office.enact(OLGA, { verb: "RESTORE", change: gap(office) }, [ALICE, BOB]);
+  expect([await stateOf(id), await stateOf(open), await stateOf(signed)]).toEqual(["enacted", "void", "signed"]);
 });
 
 test("changes are proved, from the founding to the last", async () => {
@@ -101,7 +178,11 @@ test("after a rotation the same request is proved to whoever pinned the first id
   const rotation = await office.enact(OLGA, { verb: "ROTATE", change: { to: key } }, [ALICE, BOB]);
   expect(hsm()).not.toBe(first);
   for (const by of [first, hsm()]) {
-    expect((await proved(id, by)).proof.acts).toHaveLength(2);
+    const { proof, verdict } = await proved(id, by);
+    expect(proof.acts).toHaveLength(2);
+    // Whoever pinned the first is told that another signed the log.
+    expect(verdict.said.includes(`signed by ${hsm()}`)).toBe(by === first);
+    expect(verdict.proved?.signer).toBe(hsm());
     await proved(rotation, by);
   }
 });

@@ -13,7 +13,7 @@ import { type Effect, isTransfer, REQUEST, type RequestPayload, type TransferReq
 import { ethereum } from "./chains/ethereum.ts";
 import type { Desk } from "./desk.ts";
 import type { Journal } from "./journal.ts";
-import { requireRow } from "./recheck.ts";
+import { backToPending, collect, requireRow } from "./recheck.ts";
 import type { RequestRow } from "./rows.ts";
 import { newestCheckpoint } from "./showing.ts";
 import { showRequest } from "./views.ts";
@@ -40,12 +40,14 @@ export async function verifyFile(file: Uint8Array, hsm: string): Promise<Verdict
  * back; ERR_HSM_*
  */
 export async function exportProof(desk: Desk, id: string): Promise<Proof> {
-  requireReleased(desk, requireRow(desk, id));
+  await requireReleased(desk, requireRow(desk, id));
   for (let left = TRIES; left > 0; left -= 1) {
     const { note, size } = await newestCheckpoint(desk);
     const row = requireRow(desk, id);
     // It changed while the HSM signed.
     if (row.entry !== null && row.entry >= size) continue;
+    // Somebody withdrew, and a freeze keeps it from being looked at: it is no longer what its last entry says.
+    if (row.state === "approved" && backToPending(desk, row, await collect(desk, row))) continue;
     const proof = compose(desk.journal, row, note, size);
     const founder = fingerprint(thumbprint(proof.founder));
     const { ok, steps } = await verifyFile(new TextEncoder().encode(encodeProof(proof)), founder);
@@ -59,9 +61,9 @@ export async function exportProof(desk: Desk, id: string): Promise<Proof> {
 }
 
 /** What is signed is handed out as `request show` does, or not at all. */
-function requireReleased(desk: Desk, row: RequestRow): void {
+async function requireReleased(desk: Desk, row: RequestRow): Promise<void> {
   if (row.state !== "signed" || row.released !== null) return;
-  const shown = showRequest(desk, row.id);
+  const shown = await showRequest(desk, row.id);
   if ("signed" in shown && shown.signed !== null) return;
   throw new Fault(
     "ERR_STATE",

@@ -8,16 +8,14 @@ import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { Fault, isFault } from "../protocol/error.ts";
 import { SCHEMA } from "./schema.ts";
+import { tablesOf } from "./tables.ts";
 
 /**
  * Private receiving keys, what they and the people's were to open, and what was on its way: it is all asked for again at the next login
- * of each browser. The people's receiving keys are left out too: who edits a backup is not to be written to.
+ * of each browser. The people's receiving keys are left out too: who edits a backup is not to be written to. So whoever was pairing begins
+ * anew.
  */
-const LEFT_OUT = ["seals", "member_seals", "owed", "owed_views", "outbox"];
-
-/** What the tables are, whoever made them. */
-const TABLES =
-  "SELECT type, name, tbl_name, sql FROM %.sqlite_schema WHERE substr(name, 1, 7) <> 'sqlite_' ORDER BY name";
+const LEFT_OUT = ["seals", "member_seals", "pairings", "owed", "owed_views", "outbox"];
 
 /**
  * Fills the empty file `to`. A signed transaction that was never handed out stays behind: its request ends with a RESTORE, and it is money.
@@ -51,10 +49,8 @@ export function copyRecord(from: string, to: string): void {
 }
 
 function requireSame(database: DatabaseSync): void {
-  const [ours, theirs] = ["main", "source"].map((name) =>
-    JSON.stringify(database.prepare(TABLES.replace("%", name)).all()),
-  );
-  if (ours !== theirs) throw notWhole(new Error("its tables are not those of this version"));
+  if (tablesOf(database, "main") !== tablesOf(database, "source"))
+    throw notWhole(new Error("its tables are not those of this version"));
   const [checked] = database.prepare("PRAGMA source.integrity_check(1)").all();
   if (checked?.["integrity_check"] !== "ok") throw notWhole(new Error("its pages are damaged"));
 }

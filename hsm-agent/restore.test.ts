@@ -25,7 +25,7 @@ beforeEach(async () => {
   office = await Office.open([ALICE, BOB], 2, OLGA);
   const sent = await office.propose(OLGA);
   await office.carry(sent, [ALICE, BOB]);
-  showRequest(office.desk, sent);
+  await showRequest(office.desk, sent);
   file = await backup(office);
 });
 afterEach(() => office.dispose());

@@ -15,9 +15,10 @@ import { run } from "./commands.ts";
 import { levelsOf, reportOf } from "./condition.ts";
 import { type Config, socketPath } from "./config.ts";
 import { serveControl } from "./control.ts";
-import { CharterBook, type Consequence, type Desk, identityOf, type Observer } from "./desk.ts";
+import { CharterBook, type Consequence, type Desk, givenUpBy, identityOf, type Observer } from "./desk.ts";
 import { Driver } from "./driver.ts";
 import { durableFirst } from "./durable-hsm.ts";
+import { endAll } from "./ending.ts";
 import type { HealthReport } from "./health.ts";
 import type { Hsm } from "./hsm/owner.ts";
 import { receive } from "./inbound.ts";
@@ -28,6 +29,7 @@ import { Owed } from "./owed.ts";
 import { replay } from "./replay.ts";
 import { OPEN_STATES } from "./requests.ts";
 import { SealKeys } from "./sealing.ts";
+import { requireTold } from "./told.ts";
 import { type Start, Witnesses } from "./witnesses.ts";
 
 /** Milliseconds. */
@@ -76,8 +78,10 @@ export async function openDesk(
   const founder = v.parse(PublicJwkSchema, JSON.parse(journal.requireMeta("founder")));
   const charter = new CharterBook();
   const replayed = await replay(journal, succession === undefined ? identity.signer.kid : null, founder, anchor);
+  requireTold(journal, replayed.applied);
   charter.current = replayed.charter;
   charter.identities = replayed.identities;
+  charter.givenUp = replayed.applied.flatMap(givenUpBy);
   const bridge = charter.current?.policy.bridge;
   if (bridge !== undefined && bridge !== config.bridge.url)
     throw new Fault(
@@ -131,13 +135,13 @@ export async function serve(parts: Parts & { readonly config: Config }, rotated:
   const unfinished = journal.requests(OPEN_STATES).map(({ id }) => id);
   const server = await serveControl(socket, async (command) => {
     try {
-      const result = await run({ desk, link, follow, backups }, command);
-      // What is answered is on the disk. How the agent is, it can always say.
-      if (command.command !== "status") await journal.durable();
-      return result;
+      return await run({ desk, link, follow, backups }, command);
     } catch (error) {
       if (!isFault(error)) log.error({ err: error, command: command.command }, "command failed");
       throw error;
+    } finally {
+      // What is answered is on the disk, and so is what a refusal counted. How the agent is, it can always say.
+      if (command.command !== "status") await journal.durable();
     }
   });
   const timer = setInterval(() => {
@@ -160,11 +164,13 @@ export async function serve(parts: Parts & { readonly config: Config }, rotated:
   /** Nothing more is done or said. How the agent is can still be asked. */
   const halt = async (): Promise<void> => {
     clearInterval(timer);
-    link.stop();
-    await driver.stop();
-    await owed.stop();
-    await anchorKeeper.settled();
-    await backups.settled();
+    await endAll(
+      () => link.stop(),
+      () => driver.stop(),
+      () => owed.stop(),
+      () => anchorKeeper.settled(),
+      () => backups.settled(),
+    );
   };
   return {
     fingerprint: shown,

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { signCheckpoint, type TreeHead, TreeHeadSchema } from "../protocol/checkpoint.ts";
 import { findOwner } from "../protocol/people.ts";
 import { ThumbprintSchema } from "../protocol/primitive.ts";
+import { SEAL_SIZES } from "../protocol/seal.ts";
 import { encodeView, type ProvedEntry, VIEW_ENTRIES_MAX, VIEW_WITNESSES_MAX, type View } from "../protocol/view.ts";
 import { frameId } from "./answers.ts";
 import { allExtensions, type Desk } from "./desk.ts";
@@ -18,8 +19,8 @@ export type Checkpoint = v.InferOutput<typeof CheckpointSchema>;
 
 /** Receivers at a time, so that no transaction gets long. */
 const RECEIVERS_MAX = 32;
-/** Characters of entries in one view: with proofs and witnesses it stays below what can be sealed. */
-const TEXT_MAX = 28_000;
+/** Bytes of a view's JSON, whole: in base64url, with what stands before it, it is no longer than what can be sealed. */
+const VIEW_MAX = Math.floor((((SEAL_SIZES.at(-1) ?? 0) - 64) * 3) / 4);
 /** A witness says little about today after this. Seconds. */
 const WITNESS_LIFE = 30 * 86_400;
 
@@ -58,56 +59,85 @@ export function oweEverybody({ journal, charter, now }: Desk): void {
   });
 }
 
-/** Puts a view into the outbox for everybody who is owed one. Returns whether there was any. @throws Fault ERR_HSM_* */
-export async function showLog(desk: Desk): Promise<boolean> {
-  const { journal } = desk;
-  let isAny = false;
-  for (;;) {
-    const receivers = journal.owedViews(RECEIVERS_MAX);
-    if (receivers.length === 0) return isAny;
-    const checkpoint = await newestCheckpoint(desk);
-    const proved = new Map<number, ProvedEntry>();
-    journal.transaction(() => {
-      for (const receiver of receivers) post(desk, receiver, checkpoint, proved);
-    });
-    isAny = true;
-    // Sealing and sending go on in between.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+/** Puts views into the outbox for everybody who is owed one and has room for it. @throws Fault ERR_HSM_* */
+export async function showLog(desk: Desk): Promise<void> {
+  for (let last = await showNext(desk, ""); last !== undefined; ) last = await showNext(desk, last);
 }
 
-/** `known`: what was proved to this checkpoint for somebody else. */
-function post(desk: Desk, receiver: string, checkpoint: Checkpoint, known: Map<number, ProvedEntry>): void {
+/**
+ * Puts one view into the outbox for each of the next few who are owed one and have room for it: those above `after`, and from the first
+ * again after the last, so that nobody waits for somebody who is always owed something. Returns the last of them; undefined where there
+ * was nobody.
+ * @throws Fault ERR_HSM_*
+ */
+export async function showNext(desk: Desk, after: string): Promise<string | undefined> {
   const { journal } = desk;
+  const above = journal.owedViews(RECEIVERS_MAX, after);
+  const receivers = above.length > 0 ? above : journal.owedViews(RECEIVERS_MAX);
+  if (receivers.length === 0) return undefined;
+  const checkpoint = await newestCheckpoint(desk);
+  const proved = new Map<number, Piece<ProvedEntry>>();
+  journal.transaction(() => {
+    for (const receiver of receivers) post(desk, receiver, checkpoint, proved);
+  });
+  // Sealing and sending go on in between.
+  await new Promise((resolve) => setImmediate(resolve));
+  return receivers.at(-1);
+}
+
+/** Something in a view, with the bytes that it takes there. */
+interface Piece<T> {
+  readonly value: T;
+  readonly length: number;
+}
+
+/** With the comma behind it. */
+function measured<T extends object>(value: T): Piece<T> {
+  return { value, length: Buffer.byteLength(JSON.stringify(value), "utf8") + 1 };
+}
+
+/**
+ * One view: receipts first, then as many witnesses as there is room for. What has no room stays owed, for the view after this one.
+ * `proofs`: what was proved to this checkpoint for somebody else.
+ */
+function post(desk: Desk, receiver: string, checkpoint: Checkpoint, proofs: Map<number, Piece<ProvedEntry>>): void {
+  const { journal } = desk;
+  const shown = journal.shown(receiver);
+  const from = shown > checkpoint.size ? 0 : shown;
+  const consistency = journal.proveConsistency(from, checkpoint.size);
+  const empty: View = { v: 1, checkpoint: checkpoint.note, from, consistency, entries: [], witnesses: [] };
+  let room = VIEW_MAX - measured(empty).length;
   const entries: ProvedEntry[] = [];
-  let length = 0;
-  let withWitnesses = false;
+  let isLogOwed = false;
   for (const request of journal.owedTo(receiver, VIEW_ENTRIES_MAX)) {
-    if (request === "") withWitnesses = true;
-    const entry = request === "" ? null : (journal.request(request)?.entry ?? null);
+    if (request === "") {
+      isLogOwed = true;
+      continue;
+    }
+    const entry = journal.request(request)?.entry ?? null;
     // It changed after the checkpoint was signed: the next one covers it.
     if (entry !== null && entry >= checkpoint.size) continue;
     if (entry !== null) {
-      const proved = known.get(entry) ?? journal.prove(entry, checkpoint.size);
-      known.set(entry, proved);
-      length += proved.text.length;
-      if (length > TEXT_MAX && entries.length > 0) break;
-      entries.push(proved);
+      const { value, length } = proofs.get(entry) ?? measured(journal.prove(entry, checkpoint.size));
+      proofs.set(entry, { value, length });
+      if (length > room && entries.length > 0) break;
+      room -= length;
+      entries.push(value);
     }
     journal.removeOwedView(receiver, request);
   }
-  const shown = journal.shown(receiver);
-  const from = shown > checkpoint.size ? 0 : shown;
-  const view: View = {
-    v: 1,
-    checkpoint: checkpoint.note,
-    from,
-    consistency: journal.proveConsistency(from, checkpoint.size),
-    entries,
-    witnesses: withWitnesses ? witnessesFor(desk, receiver, checkpoint) : [],
-  };
-  if (entries.length === 0 && !withWitnesses) return;
-  journal.post(frameId(), [receiver], encodeView(view));
+  if (entries.length === 0 && !isLogOwed) return;
+  const known = isLogOwed ? witnessesFor(desk, receiver, checkpoint) : [];
+  const witnesses: View["witnesses"] = [];
+  for (const one of known) {
+    const { length } = measured(one);
+    if (length > room) break;
+    room -= length;
+    witnesses.push(one);
+  }
+  // Those that are left come when no receipts take their room.
+  if (isLogOwed && (witnesses.length === known.length || entries.length === 0)) journal.removeOwedView(receiver, "");
+  journal.post(frameId(), [receiver], encodeView({ ...empty, entries, witnesses }));
   journal.setShown(receiver, checkpoint.size);
 }
 

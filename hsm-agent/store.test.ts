@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -242,11 +242,6 @@ test("a work that hides the record's failure, or takes it for something else, is
     }),
   );
   expect(mistaking).toBe(store.failure);
-});
-
-test("a record that is no database is refused by a sentence", () => {
-  writeFileSync(join(folder, "wrong.db"), "x".repeat(4096));
-  expect(caught(() => new Store(join(folder, "wrong.db")))).toEqual(RECORD);
 });
 
 test("more statements than are kept prepared", () => {

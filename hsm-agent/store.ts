@@ -1,26 +1,22 @@
 /**
  * One SQLite file, WAL, synchronous=FULL, one writer: what the agent's record is kept in. Transactions, group commit and named values;
- * the tables are read and written in ledger.ts and journal.ts. With record-copy.ts the only file of the agent that imports node:sqlite at
- * run time.
+ * the tables are read and written in ledger.ts and journal.ts, the file is opened as record-file.ts says. With record-copy.ts the only file
+ * of the agent that imports node:sqlite.
  * A transaction is atomic when it returns and durable when `durable()` resolves: nothing may leave the process before that.
  * A record that could not be written once is never written again by this process: after a failed fsync SQLite's next COMMIT
  * succeeds as if nothing were missing. protocol/README.md, "The record".
  */
-import { closeSync, fsyncSync, openSync } from "node:fs";
-import { dirname } from "node:path";
 import { backup, DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { clearImmediate, setImmediate } from "node:timers";
 import { Fault } from "../protocol/error.ts";
+import { openRecordFile, recordFailed } from "./record-file.ts";
 import { optionalText, type Row } from "./rows.ts";
-import { SCHEMA } from "./schema.ts";
-import { endsRecord, isBusy } from "./store-error.ts";
+import { endsRecord } from "./store-error.ts";
 
 /** Statements kept prepared. Some texts depend on how many names they hold, so there must be an end to it. */
 const STATEMENTS_MAX = 256;
 /** Pages of the write-ahead log that are not in the database file yet (4 KiB each) before they are copied there. */
-const LOG_PAGES_MAX = 1000;
-const FAILED =
-  "The agent's record cannot be written (full disk or failing disk). Nothing is acknowledged, signed or sent any more. Free or repair the disk, then restart the agent.";
+const LOG_PAGES_MAX = 4_000;
 
 /** What was written since the last COMMIT. */
 interface Batch {
@@ -42,31 +38,18 @@ export class Store {
   readonly #commitListeners: ((commit: Commit) => void)[] = [];
   #batch: Batch | null = null;
   #failure: Fault | null = null;
+  #takenBack = 0;
   /** Inside `transaction`. */
   #working = false;
   /** The transaction that runs has written: it has its savepoint. */
   #written = false;
 
-  /** Opens or creates the record and locks it until `close` or the process's end. @throws Fault ERR_AGENT_RUNNING, ERR_RECORD */
+  /**
+   * Opens or creates the record and locks it until `close` or the process's end.
+   * @throws Fault ERR_AGENT_RUNNING, ERR_RECORD; ERR_STATE where it is not of this version
+   */
   constructor(path: string) {
-    this.#db = new DatabaseSync(path, { timeout: 0 });
-    try {
-      // Exclusive before WAL: two agents on one record would both believe that a nonce is theirs.
-      this.#db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-      // What a savepoint would take back stays in memory: no pages of the record in the system's temporary folder.
-      // SQLite's own checkpoints hide that they failed, so they are made in `#commit`.
-      this.#db.exec("PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;");
-      this.#db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
-      // The last process may have ended because an fsync of the log failed. What is found in it is in memory, and perhaps nowhere
-      // else: it is written anew, to the database file, before anything rests on it.
-      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-      syncFolder(dirname(path));
-    } catch (error) {
-      this.#db.close();
-      if (isBusy(error))
-        throw new Fault("ERR_AGENT_RUNNING", "An agent is running on this data folder already; stop it first.");
-      throw endsRecord(error) ? new Fault("ERR_RECORD", FAILED, { cause: error }) : error;
-    }
+    this.#db = openRecordFile(path, (file) => new DatabaseSync(file, { timeout: 0 }));
   }
 
   /** Commits and closes. @throws Fault ERR_RECORD where what was written last could not be made durable; it is closed then too */
@@ -84,6 +67,11 @@ export class Store {
     return this.#failure;
   }
 
+  /** Grows whenever something that was written is taken back: what was kept in memory of it is to be read again. */
+  get takenBack(): number {
+    return this.#takenBack;
+  }
+
   /** Calls `listener` once, when the record fails (soon, where it has failed already). Not within the transaction that it failed in. */
   onFailure(listener: (fault: Fault) => void): void {
     this.#failureListeners.push(listener);
@@ -91,7 +79,7 @@ export class Store {
     if (fault !== null) queueMicrotask(() => listener(fault));
   }
 
-  /** Calls `listener` after every COMMIT. */
+  /** Calls `listener` after every COMMIT. What it throws is not the commit's: it is thrown by itself, but for the record's own failure. */
   onCommit(listener: (commit: Commit) => void): void {
     this.#commitListeners.push(listener);
   }
@@ -159,7 +147,7 @@ export class Store {
   /** Called within every outermost transaction, after its work: may write, and its throwing takes the transaction back. */
   protected settle(): void {}
 
-  /** Called after an outermost transaction was taken back: what its work left in memory is to be forgotten. Writes nothing. */
+  /** Called after something was taken back, one transaction or all that was not committed: what it left in memory is to be forgotten. Writes nothing. */
   protected tookBack(): void {}
 
   /** What is read is as it was written last, durable or not. */
@@ -210,6 +198,11 @@ export class Store {
         this.#fail(error);
       }
     }
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#takenBack += 1;
     this.tookBack();
   }
 
@@ -228,8 +221,21 @@ export class Store {
     this.#batch = null;
     batch.waiting?.resolve();
     const commit = { seconds: (performance.now() - from) / 1000, transactions: batch.transactions };
-    for (const listener of this.#commitListeners) listener(commit);
-    this.#checkpoint();
+    for (const listener of this.#commitListeners) this.#tell(listener, commit);
+    if (this.#failure === null) this.#checkpoint();
+  }
+
+  /** A listener may read the record, which may fail then: whoever committed succeeded all the same. */
+  #tell(listener: (commit: Commit) => void, commit: Commit): void {
+    try {
+      listener(commit);
+    } catch (error) {
+      // The record's own failure is told by `onFailure`. Anything else is a mistake in the program, and ends it as one.
+      if (error === this.#failure) return;
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   /** Copies the log to the database file where it has grown. An fsync that fails here is as bad as one of a COMMIT. */
@@ -256,7 +262,7 @@ export class Store {
 
   #fail(cause: unknown): Fault {
     if (this.#failure !== null) return this.#failure;
-    const fault = new Fault("ERR_RECORD", FAILED, { cause });
+    const fault = recordFailed(cause);
     this.#failure = fault;
     const batch = this.#batch;
     this.#batch = null;
@@ -266,6 +272,7 @@ export class Store {
     } catch {
       // Nothing is written any more, so nothing can commit it.
     }
+    this.#forget();
     batch?.waiting?.reject(fault);
     queueMicrotask(() => {
       for (const listener of this.#failureListeners) listener(fault);
@@ -281,17 +288,5 @@ export class Store {
     const statement = this.#db.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
-  }
-}
-
-/** SQLite does this too, and does not look whether it failed. */
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } catch (cause) {
-    throw new Fault("ERR_RECORD", FAILED, { cause });
-  } finally {
-    closeSync(folder);
   }
 }

@@ -2,6 +2,7 @@
  * A SYNC: what a browser knows, at every login, and what it is told of what it lacks. README.md of protocol/, "Messages". A browser that
  * knows more of the log than this record holds is told of what leads on from there (RESTORE), and of nothing else: the record is an old one.
  */
+import type { TreeHead } from "../protocol/checkpoint.ts";
 import type { Sync } from "../protocol/message.ts";
 import { postActs } from "./acts.ts";
 import { frameId, hasRoom, resend, type Sender } from "./answers.ts";
@@ -13,7 +14,7 @@ import { readBack } from "./verify.ts";
 import { notThere, type Shown, witnessed } from "./witnesses.ts";
 
 /**
- * `shown`: its witness, opened; `isFresh`: it was sealed since this start.
+ * `shown`: its witness, opened; `isFresh`: it names a receiving key of this start, so it is none that was said to an earlier one.
  * @throws Fault ERR_LOG where the log does not hold what the browser knows
  */
 export function sync(
@@ -27,13 +28,14 @@ export function sync(
   const missing = [shown?.head, log].find((head) => head !== null && head !== undefined && !journal.hasBeen(head));
   // What the admins gave up (RESTORE) is known to whoever has not heard of that yet: the act goes to them.
   const isBehind = missing !== null && missing !== undefined && !witnesses.isGivenUp(missing, charter);
-  const proven = isBehind && missing === shown?.head ? shown.head : null;
+  const proven = isBehind && missing === shown?.head ? provenBy(desk, sender, shown.head, isFresh) : [];
   journal.transaction(() => {
-    if (proven !== null && witnesses.setBehind(sender.name, proven)) {
-      desk.log.error({ person: sender.name, size: proven.size }, "this record is not the newest");
-      // The gap that it names is another one now.
-      supersede(desk, ({ verb }) => verb === "RESTORE");
-    }
+    for (const [person, head] of proven)
+      if (witnesses.setBehind(person, head)) {
+        desk.log.error({ person, size: head.size }, "this record is not the newest");
+        // The gap that it names is another one now.
+        supersede(desk, ({ verb }) => verb === "RESTORE");
+      }
     // Also of whoever knows more: what leads on from here has to reach them.
     journal.setMemberSeal(sender.kid, seal.n, seal.key);
     journal.setKnownActs(sender.kid, charter);
@@ -61,11 +63,23 @@ export function sync(
     if (journal.logSize() > 0) journal.oweView(sender.kid);
   });
   desk.wake();
-  if (proven !== null && isFresh && sender.isMember) witnesses.hear(sender.name);
+  if (isFresh && sender.isMember) for (const [person] of proven) witnesses.hear(person);
   if (isBehind) throw notThere(missing.size);
   // After a RESTORE there is a head without a note: a browser's own word is enough for what it says that it knows.
   const isShown = missing === undefined && (log ?? shown) !== null && isFresh;
   return { requests: isShown ? witnessed(desk, sender) : [], roster: false };
+}
+
+/** Who proves with a checkpoint of the HSM's that this record is not the newest, the sender among them. */
+function provenBy(
+  { witnesses, log }: Desk,
+  { name, isMember }: Sender,
+  head: TreeHead,
+  isFresh: boolean,
+): Iterable<readonly [string, TreeHead]> {
+  if (!witnesses.isGivenUp(head)) return [[name, head]];
+  log.warn({ person: name, size: head.size }, "a browser that knows of the RESTORE knows another log than this one");
+  return (isFresh && isMember && witnesses.dispute(name, head)) || [];
 }
 
 /** A welcome is owed: who they are, as it is when it is signed. */

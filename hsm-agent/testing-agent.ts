@@ -11,7 +11,7 @@ import { isFault } from "../protocol/error.ts";
 import type { Receipt } from "../protocol/log-entry.ts";
 import { CARD } from "../protocol/message.ts";
 import type { PolicyText } from "../protocol/policy.ts";
-import type { PublicJwk } from "../protocol/primitive.ts";
+import { type PublicJwk, thumbprint } from "../protocol/primitive.ts";
 import { seal } from "../protocol/seal.ts";
 import { isView, type OpenedView, openView } from "../protocol/view.ts";
 import { advance } from "./advance.ts";
@@ -73,6 +73,11 @@ export class Running {
 
   get keys(): SealKeys {
     return this.#open.keys;
+  }
+
+  /** Thumbprint of the receiving key that people seal to now. */
+  get sealedTo(): string {
+    return thumbprint(this.#open.seal);
   }
 
   get policy(): PolicyText {

@@ -2,7 +2,8 @@
 
 import { type Claims, type MessageType, signEnvelope } from "../protocol/envelope.ts";
 import type { Receipt } from "../protocol/log-entry.ts";
-import { APPROVAL, SYNC, WITNESS } from "../protocol/message.ts";
+import { APPROVAL, type Card, SYNC, WITNESS } from "../protocol/message.ts";
+import { thumbprint } from "../protocol/primitive.ts";
 import { REQUEST, type RequestPayload, requestDigest } from "../protocol/request.ts";
 import { isView, type OpenedView, openView, type View } from "../protocol/view.ts";
 import { payloadOf } from "./testing-agent.ts";
@@ -21,6 +22,12 @@ export async function until(done: () => boolean | Promise<boolean>): Promise<voi
 /** Thumbprint of the identity that the agent has now. */
 export function hsmOf(bridge: FakeBridge): string {
   return bridge.cards().at(-1)?.iss ?? "";
+}
+
+function cardOf(bridge: FakeBridge): Card {
+  const card = bridge.cards().at(-1);
+  if (card === undefined) throw new Error("the agent has shown no card");
+  return card;
 }
 
 /** A message to it, signed now. */
@@ -64,7 +71,8 @@ export async function show(bridge: FakeBridge, person: Person): Promise<void> {
   const last = (await viewsOf(bridge, person)).at(-1);
   const witness = await message(bridge, WITNESS, person.key, { checkpoint: last?.view.checkpoint ?? "" });
   const seal = { n: 1, key: person.seal.jwk };
-  const sync = { known: [], charter: 1, seal, log: last?.head ?? null, witness };
+  const card = thumbprint(cardOf(bridge).seal);
+  const sync = { known: [], charter: 1, seal, card, log: last?.head ?? null, witness };
   await bridge.deliver(await message(bridge, SYNC, person.key, sync), person.key.kid);
 }
 

@@ -225,6 +225,7 @@ export class Office extends Running {
       known: [...known],
       charter,
       seal: { n, key: by.seal.jwk },
+      card: this.sealedTo,
       ...shown,
     });
   }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Approver, checkApproval } from "../protocol/approving.ts";
+import { checksumAddress } from "../protocol/device-signature.ts";
 import { openEnvelope } from "../protocol/envelope.ts";
 import { APPROVAL, type Approval } from "../protocol/message.ts";
 import { addTo, type People } from "../protocol/people.ts";
@@ -8,7 +9,7 @@ import { advance } from "./advance.ts";
 import { CharterBook } from "./desk.ts";
 import type { RecordRow } from "./rows.ts";
 import { Office } from "./testing.ts";
-import { fault, makeKey, makePerson, newJti } from "./testing-people.ts";
+import { fault, makeKey, makePerson, NETWORK, newJti } from "./testing-people.ts";
 import { countQuorum, openApprovals, peopleFor, type Readback, readBack, requireQuorum } from "./verify.ts";
 
 const [ALICE, BOB, CAROL] = [makePerson("Alice"), makePerson("Bob"), makePerson("Carol")];
@@ -206,6 +207,19 @@ test("a stored approval under another's name or another id is refused", async ()
   expect(await open({ ...recordOf("approval", "Alice", jti), jws })).toMatchObject([{ jti }]);
   for (const record of [recordOf("approval", "Bob", jti), recordOf("approval", "Alice")])
     await expect(open({ ...record, jws })).rejects.toMatchObject(fault("ERR_STATE"));
+});
+
+test("a short request is read once; a long one is read each time, and not kept", async () => {
+  expect(readBack(office.row(id))).toBe(readBack(office.row(id)));
+  const addressBook = Array.from({ length: 150 }, (_, n) => ({
+    name: `Payee-${n}`,
+    network: NETWORK,
+    address: checksumAddress(`0x${`${n}`.padStart(40, "a")}`),
+  }));
+  const long = await office.motion(OLGA, { verb: "POLICY", change: { policy: { ...office.policy, addressBook } } });
+  expect(office.row(long).payload.length).toBeGreaterThan(8_192);
+  expect(readBack(office.row(long))).toEqual(readBack(office.row(long)));
+  expect(readBack(office.row(long))).not.toBe(readBack(office.row(long)));
 });
 
 test("the people who count are those in force, and of a founding its own: before it, nobody else's", async () => {

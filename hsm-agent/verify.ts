@@ -31,6 +31,8 @@ export interface Readback {
 
 /** By digest, which is of the text: a request is read back several times before it is signed. */
 const READ = new Memo<{ readonly text: string; readonly readback: Readback }>(1_024);
+/** Characters: a transfer has about two thousand. A change of the policy, which may have eighty thousand, is read anew each time. */
+const READ_LENGTH = 8_192;
 
 /**
  * Reads a stored request and renders its statement from the bytes to be signed.
@@ -40,7 +42,7 @@ export function readBack(row: Pick<RequestRow, "payload" | "digest">): Readback 
   const known = READ.get(row.digest);
   if (known?.text === row.payload) return known.readback;
   const readback = readAnew(row);
-  READ.set(row.digest, { text: row.payload, readback });
+  if (row.payload.length <= READ_LENGTH) READ.set(row.digest, { text: row.payload, readback });
   return readback;
 }
 

@@ -37,14 +37,14 @@ test("nothing is signed, enacted or handed out for the first time until enough p
   await office.drive(motion);
   await office.drive(approved);
   expect([office.row(motion).state, office.row(approved).state]).toEqual(["approved", "approved"]);
-  expect(showRequest(office.desk, unreleased)).toMatchObject({ signed: null });
+  expect(await showRequest(office.desk, unreleased)).toMatchObject({ signed: null });
   expect(await show(office, ALICE, newest)).toBeUndefined();
   // One person with two browsers is one.
   expect(await show(office, ALICE, newest)).toBeUndefined();
   expect([witnesses().seen, witnesses().isEnough]).toEqual([1, false]);
   expect(await show(office, BOB, newest)).toBeUndefined();
   expect(witnesses().isCurrent).toBe(true);
-  expect(showRequest(office.desk, unreleased)).toMatchObject({ signed: expect.stringMatching(/^0x/) as string });
+  expect(await showRequest(office.desk, unreleased)).toMatchObject({ signed: expect.stringMatching(/^0x/) as string });
   await office.drive(approved);
   expect(office.row(approved).state).toBe("signed");
   await office.drive(motion);

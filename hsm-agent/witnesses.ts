@@ -21,20 +21,21 @@ const BEHIND = "behind";
 const RESTORED = "restored";
 /** The log's head when it was restored, or was first found not to be the newest. */
 const BASE = "restore-base";
-/** What the admins gave up: the numbers of their acts, and how far each said that somebody's browser had seen. */
-const HISTORY = "restore-history";
-const HistorySchema = v.array(v.strictObject({ act: v.number(), size: v.number() }));
 
 /** What was so at a start of the agent, and who has shown what they know since: also over a rotation, which is no start. */
 export interface Start {
-  readonly size: number;
+  /** Before the founding there is no log that could be newer than this one. */
+  readonly isFirst: boolean;
   readonly seen: Set<string>;
   /** Whoever has said what they know, be it in this record or not. */
   readonly heard: Set<string>;
+  /** Who knows a head that may belong to what the admins gave up, and knows that they did. */
+  readonly disputed: Map<string, TreeHead>;
 }
 
 export function startOf(journal: Journal): Start {
-  return { size: journal.logSize(), seen: new Set(), heard: new Set() };
+  const isFirst = journal.logSize() === 0 && journal.acts().length === 0;
+  return { isFirst, seen: new Set(), heard: new Set(), disputed: new Map() };
 }
 
 export class Witnesses {
@@ -51,10 +52,8 @@ export class Witnesses {
   /** How many people have to show what they know: as many as decide on the governance, where so many have a browser. */
   get needed(): number {
     const charter = this.#charter.current;
-    // Of a log that had no entry at the start there is no newer one.
-    if (this.#start.size === 0 || charter === null) return 0;
-    const able = charter.people.members.filter(({ extensions }) => extensions.length > 0).length;
-    return Math.min(charter.policy.governance.threshold, able);
+    if (this.#start.isFirst || charter === null) return 0;
+    return Math.min(charter.policy.governance.threshold, this.#able());
   }
 
   /** How many have, since this start. */
@@ -62,7 +61,7 @@ export class Witnesses {
     return this.#count(this.#start.seen);
   }
 
-  #count(names: ReadonlySet<string>): number {
+  #count(names: { has(name: string): boolean }): number {
     const members = this.#charter.current?.people.members ?? [];
     return members.filter(({ name }) => names.has(name)).length;
   }
@@ -118,13 +117,30 @@ export class Witnesses {
     return true;
   }
 
-  /** Whether a head that is not in this record belongs to what the admins gave up, for a browser that knows the acts up to `act` only. */
-  isGivenUp({ size }: TreeHead, act: number): boolean {
-    return this.#history.some((one) => one.act > act && size <= one.size);
+  /**
+   * Whether a head that is not in this record may belong to what the admins gave up; of a browser that knows the acts up to `act` only it
+   * does.
+   */
+  isGivenUp({ size }: TreeHead, act = 0): boolean {
+    return this.#charter.givenUp.some((one) => one.act > act && size <= one.size);
   }
 
-  get #history(): v.InferOutput<typeof HistorySchema> {
-    return v.parse(HistorySchema, JSON.parse(this.#journal.meta(HISTORY) ?? "[]"));
+  /**
+   * Somebody's browser knows of the RESTORE and has a head all the same that may belong to what it gave up, or to what came after it and
+   * is missing here. One alone makes nothing behind: they could hold an old head against every RESTORE, and nobody could remove them. As
+   * many as decide on the governance, and at least two, do. Returns what they know once they are so many.
+   */
+  dispute(name: string, head: TreeHead): ReadonlyMap<string, TreeHead> | undefined {
+    this.#start.disputed.set(name, head);
+    const able = this.#able();
+    return this.#count(this.#start.disputed) >= Math.min(Math.max(2, this.needed), able)
+      ? this.#start.disputed
+      : undefined;
+  }
+
+  /** Members who have a browser. */
+  #able(): number {
+    return (this.#charter.current?.people.members ?? []).filter(({ extensions }) => extensions.length > 0).length;
   }
 
   /** From where a RESTORE would go on. */
@@ -139,12 +155,12 @@ export class Witnesses {
   }
 
   /**
-   * The admins have decided to go on from this record (RESTORE, act number `act`), where browsers had seen up to `size`. Whoever was heard
-   * since this start knows nothing beyond that. Within the act's transaction.
+   * The admins have decided to go on from this record (RESTORE). Whoever was heard since this start knows nothing beyond what it names.
+   * Within the act's transaction.
    */
-  accept(act: number, size: number): void {
+  accept(): void {
     for (const key of [BEHIND, RESTORED, BASE]) this.#journal.removeMeta(key);
-    this.#journal.setMeta(HISTORY, JSON.stringify([...this.#history, { act, size }]));
+    this.#start.disputed.clear();
     for (const name of this.#start.heard) this.#start.seen.add(name);
   }
 

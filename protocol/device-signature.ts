@@ -18,12 +18,17 @@ export const DeviceSignatureSchema = v.pipe(
 export const EthereumAddressSchema = v.pipe(
   v.string(),
   v.regex(/^0x[0-9a-fA-F]{40}$/, "an address is 0x and 40 hex digits"),
-  v.check((address) => checksumAddress(address) === address, "the address must have its EIP-55 checksum"),
+  // Asked of what failed above as well: only what is as long as an address is spelled.
+  v.check(
+    (address) => address.length === 42 && checksumAddress(address) === address,
+    "the address must have its EIP-55 checksum",
+  ),
 );
 
-/** Spellings that are kept: people's devices are few, and each is read again with every entry of the log. */
+/** Spellings that are kept, of addresses only: people's devices are few, and each is read again with every entry of the log. */
 const SPELLED = new Map<string, string>();
 const SPELLED_MAX = 1_024;
+const DIGITS = /^[0-9a-f]{40}$/;
 
 /** EIP-55 spelling of `0x` and 40 hex digits in any case. */
 export function checksumAddress(address: string): string {
@@ -35,6 +40,7 @@ export function checksumAddress(address: string): string {
     .split("")
     .map((digit, at) => (Number.parseInt(hash[at] ?? "0", 16) >= 8 ? digit.toUpperCase() : digit))
     .join("")}`;
+  if (!DIGITS.test(digits)) return spelled;
   if (SPELLED.size >= SPELLED_MAX) SPELLED.clear();
   SPELLED.set(digits, spelled);
   return spelled;

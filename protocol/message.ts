@@ -94,6 +94,8 @@ export const SYNC = messageType("sync", {
   known: v.pipe(v.array(RequestIdSchema), v.maxLength(500)),
   charter: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   seal: v.strictObject({ n: OrdinalSchema, key: PublicJwkSchema }),
+  /** Thumbprint of the agent's receiving key that this is said to: whoever else seals it anew, to a later one, makes it no younger. */
+  card: ThumbprintSchema,
   /** The last state of the agent's log that the sender accepted. */
   log: v.nullable(TreeHeadSchema),
   /** A WITNESS of it, made for this sync; null where no checkpoint of it is kept. */

@@ -13,6 +13,11 @@ import { isTransfer, type RequestPayload } from "./request.ts";
 
 export type ActEntry = Extract<Entry, { kind: "act" }>;
 
+/** After a restart the agent's clock may be behind by so much (README.md, "Time"). Seconds. */
+export const CLOCK_BACK = 60;
+/** From when an act says that it was signed until it is in force: the HSM's time, and `CLOCK_BACK`. Seconds. */
+const ACT_TIME = 300;
+
 /**
  * 9. Each record was made from its message, which opens under a key of that person and is for this request. Returns whose approvals count:
  * of different people, and of nobody who withdrew or rejected.
@@ -30,6 +35,7 @@ export async function checkAnswers(
   const approvers: Approver[] = [];
   for (const [at, record] of records.entries()) {
     if (record.at > receipt.at) throw wrong("a record is later than the state that has it");
+    if (record.at < judged.payload.iat - CLOCK_BACK) throw wrong("a record is older than its request");
     const approver = await checkAnswer(messages[at] ?? "", record, judged, people);
     if (approver === null) continue;
     if (approvers.some(({ name }) => name === approver.name))
@@ -94,33 +100,49 @@ function mayReject(payload: RequestPayload, person: string, people: People): boo
   return isAdmin && !isTransfer(payload) && payload.notBefore !== null;
 }
 
-/** What step 10 judges the state by. `acts`: those of the file. */
+/** What step 10 judges the state by. `acts`: those of the file; `until`: when one of them ended what the request went by, or null. */
 export interface Outcome {
   readonly judged: Judged;
   readonly receipt: Receipt;
   readonly approvers: readonly Approver[];
   readonly act: ActEntry | null;
   readonly acts: readonly Applied[];
+  readonly until: number | null;
 }
 
 /** 10. The state follows from the answers, and of a change the act is the request's. @throws Fault ERR_QUORUM, ERR_PROOF */
-export function checkOutcome({ judged: { payload }, receipt, approvers, act, acts }: Outcome): void {
-  const { state, records, hash } = receipt;
-  const has = (kind: RequestRecord["kind"]) => records.some((record) => record.kind === kind);
+export function checkOutcome({ judged: { payload }, receipt, approvers, act, acts, until }: Outcome): void {
+  const { state, hash } = receipt;
   if (state === "proposed") throw wrong("a request that was only proposed was never asked for");
-  if (state === "signed" || state === "enacted") {
+  const isDone = state === "signed" || state === "enacted";
+  if (isDone || state === "approved") {
     const missing = missingOf(payload, approvers);
     if (missing !== undefined) throw new Fault("ERR_QUORUM", missing);
-    if (has("rejection") || has("cancellation")) throw wrong("it took effect although it was stopped");
-    if (isTransfer(payload) !== (state === "signed")) throw wrong("this kind of request has no such end");
+    // What was open then became void with that act. For a request that is an act itself step 2 asked this.
+    if (act === null && until !== null && receipt.at > until + ACT_TIME)
+      throw wrong("its policy, people or identity had been replaced");
   }
-  if (state === "rejected" && !has("rejection")) throw wrong("nobody rejected it");
-  if (state === "cancelled" && !has("cancellation")) throw wrong("nobody cancelled it");
+  if (isDone && isTransfer(payload) !== (state === "signed")) throw wrong("this kind of request has no such end");
+  requireStops(receipt);
+  // The agent looks at its clock just before the entry does: the second may turn between the two.
+  if (state === "signed" && receipt.at > payload.exp) throw wrong("it was signed after its time");
   if (state === "expired" && receipt.at < payload.exp) throw wrong("it expired before its time");
   if ((hash !== null) !== (state === "signed")) throw wrong("only what is signed has a hash");
   const isAct = state === "enacted" && payload.verb !== "DRILL";
   if ((act !== null) !== isAct) throw wrong("only a change that took effect is an act");
   if (act !== null) requireAct(act, payload, acts);
+}
+
+/** A rejection or a cancellation ends its request: each is the last that was answered, and leads to that state and no other. */
+function requireStops({ state, records }: Receipt): void {
+  for (const [kind, end] of [
+    ["rejection", "rejected"],
+    ["cancellation", "cancelled"],
+  ] as const) {
+    const at = records.findIndex((record) => record.kind === kind);
+    if (at < 0 && state === end) throw wrong(`nobody ${end} it`);
+    if (at >= 0 && (state !== end || at < records.length - 1)) throw wrong(`a ${kind} ends it, and it went on`);
+  }
 }
 
 function requireAct(entry: ActEntry, payload: RequestPayload, acts: readonly Applied[]): void {

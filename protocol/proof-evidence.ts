@@ -12,8 +12,14 @@ import { applyMotion, CHANGES, type Documents, referencesOf } from "./governance
 import { type Entry, parseEntry, type Receipt } from "./log-entry.ts";
 import { isIncluded, leafHash } from "./merkle.ts";
 import type { People } from "./people.ts";
-import { type PublicJwk, sha256Hex, thumbprint, thumbprintOfFingerprint } from "./primitive.ts";
-import type { ActEntry } from "./proof-answers.ts";
+import {
+  fingerprint as fingerprintOf,
+  type PublicJwk,
+  sha256Hex,
+  thumbprint,
+  thumbprintOfFingerprint,
+} from "./primitive.ts";
+import { type ActEntry, CLOCK_BACK } from "./proof-answers.ts";
 import { claimsOf, type Proof, payloadOf } from "./proof-form.ts";
 import { checkProposal } from "./proof-mandate.ts";
 import {
@@ -45,13 +51,19 @@ function signerOf({ founder }: Proof, acts: readonly Applied[]): PublicJwk {
   return acts.at(-1)?.charter.hsm ?? founder;
 }
 
+/** The head of the log, and the thumbprint of who signed it. */
+export interface Noted {
+  readonly head: TreeHead;
+  readonly by: string;
+}
+
 /** 3. That identity signed the checkpoint, of the log that is named by the founder. No other signature stands in it. @throws Fault ERR_LOG, ERR_PROOF */
-export async function checkNote(proof: Proof, acts: readonly Applied[]): Promise<TreeHead> {
+export async function checkNote(proof: Proof, acts: readonly Applied[]): Promise<Noted> {
   const { checkpoint, founder } = proof;
   // Nothing in a proof may be changed unnoticed, and nobody here could verify another's line.
   if (checkpoint.split("\n").length !== 6) throw wrong("the checkpoint has other signatures than the HSM's");
   const expected = { origin: originOf(thumbprint(founder)), keys: [signerOf(proof, acts)] };
-  return (await openCheckpoint(checkpoint, expected)).head;
+  return await openCheckpoint(checkpoint, expected);
 }
 
 /**
@@ -61,9 +73,11 @@ export async function checkNote(proof: Proof, acts: readonly Applied[]): Promise
 export function findPinned(proof: Proof, acts: readonly Applied[], fingerprint: string): string {
   if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw wrong("a fingerprint is 64 hex digits");
   const pinned = thumbprintOfFingerprint(fingerprint);
-  if (pinned === thumbprint(proof.founder)) return "the identity that signed the founding";
-  if (pinned === thumbprint(signerOf(proof, acts))) return "the identity that signs the log";
-  if (pinned === claimsOf(proof.request).iss) return "the identity that signed the request";
+  const signer = thumbprint(signerOf(proof, acts));
+  if (pinned === signer) return "the identity that signed the log";
+  const other = `; the log is signed by another, ${fingerprintOf(signer)}, to which the acts lead`;
+  if (pinned === thumbprint(proof.founder)) return `the identity that signed the founding${other}`;
+  if (pinned === claimsOf(proof.request).iss) return `the identity that signed the request${other}`;
   throw wrong("the fingerprint is another HSM's: it signed neither the founding nor the log nor the request");
 }
 
@@ -87,6 +101,8 @@ export function readEntries(proof: Proof, head: TreeHead): Logged {
   if (issued.digest !== digest) throw wrong("its entries are about different bytes");
   if (!(proof.proposed.index < proof.issued.index && proof.issued.index < proof.entry.index))
     throw wrong("its entries are in another order than things happen in");
+  if (issued.at < proposed.at - CLOCK_BACK || receipt.at < issued.at - CLOCK_BACK)
+    throw wrong("an entry is older than one before it");
   return { proposed, issued, receipt, act };
 }
 
@@ -102,11 +118,15 @@ function readEntry<K extends Entry["kind"]>(
   return entry as Extract<Entry, { kind: K }>;
 }
 
-/** The request as it was judged. `before`: the documents in force, null for a founding; `people`: whose answers count. */
+/**
+ * The request as it was judged. `before`: the documents in force, null for a founding; `people`: whose answers count; `until`: when the act
+ * was signed that replaced those documents or the identity, null where the file has none.
+ */
 export interface Asked {
   readonly judged: Judged;
   readonly before: Documents | null;
   readonly people: People;
+  readonly until: number | null;
 }
 
 /**
@@ -135,11 +155,17 @@ export async function readRequest(
     if (!signs(proof.founder)) throw wrong("another identity asked for the founding than the one that signed it");
     if (!isSame(payload, referencesOf(applyMotion(motionOf(payload), null))))
       throw wrong("the founding names other documents than it makes");
-    return { judged: judge(payload, digest, decode), before: null, people: payload.change.people };
+    return { judged: judge(payload, digest, decode), before: null, people: payload.change.people, until: null };
   }
-  const before = charters.find((charter) => isSame(payload, referencesOf(charter)) && signs(charter.hsm));
-  if (before === undefined) throw wrong("it goes by a policy, people or an identity that the acts do not give");
-  return { judged: judge(payload, digest, decode), before, people: before.people };
+  const holds = ({ charter }: Applied) => isSame(payload, referencesOf(charter)) && signs(charter.hsm);
+  const at = acts.findIndex(holds);
+  const [begin, ...later] = acts.slice(at);
+  if (at < 0 || begin === undefined)
+    throw wrong("it goes by a policy, people or an identity that the acts do not give");
+  if (payload.iat < begin.act.iat - CLOCK_BACK) throw wrong("it is older than the documents that it goes by");
+  const before = begin.charter;
+  const until = later.find((one) => !holds(one))?.act.iat ?? null;
+  return { judged: judge(payload, digest, decode), before, people: before.people, until };
 }
 
 /** The identity that a rotation names as the next: it may ask for itself, and the devices carry it. */

@@ -2,13 +2,16 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Fault } from "./error.ts";
+import { fingerprint as fingerprintOf, type PublicJwk, thumbprint } from "./primitive.ts";
 import { NOT_PROVED, PROOF_STEPS, verifyProof } from "./proof.ts";
 import { encodeProof, parseProof } from "./proof-form.ts";
+import { NEXT_HSM } from "./vectors/keys.ts";
 import { PROOFS } from "./vectors/proof.ts";
 
 const encoder = new TextEncoder();
 const { fingerprint } = PROOFS;
 const fileOf = (name: string) => PROOFS.valid.find(({ what }) => what === name)?.file ?? "";
+const thumbprintHex = (key: PublicJwk) => fingerprintOf(thumbprint(key));
 /** What the request says of itself: enough where the bytes are not what is tested. */
 const decode = ({ effect }: { effect: Parameters<typeof structuredClone>[0] }) => effect as never;
 
@@ -19,6 +22,20 @@ test("a proof that holds names every step, and says what it does not prove", asy
   expect(verdict.steps.filter(({ ok, said }) => !ok || !/^[A-Z].*[.0-9a-f]$/.test(said))).toEqual([]);
   expect(verdict.said).toBe(`Proved: request ${verdict.proved?.payload.request ?? ""} is signed. ${NOT_PROVED}`);
   expect(verdict.proved).toMatchObject({ receipt: { state: "signed" }, approvers: [{ name: "Ada" }, { name: "Bob" }] });
+});
+
+test("after a rotation the verdict says which identity signed the log", async () => {
+  const file = encoder.encode(fileOf("signed before all that came later"));
+  const signer = thumbprintHex(NEXT_HSM.jwk);
+  const first = await verifyProof(file, { fingerprint, decode });
+  expect(first.said).toContain(`is signed. The log that says so is signed by ${signer}. ${NOT_PROVED}`);
+  expect(first.steps.find(({ name }) => name === "checkpoint")?.said).toContain(
+    `HSM identity ${signer} signed the log`,
+  );
+  expect(first.steps.find(({ name }) => name === "identity")?.said).toContain(`signed by another, ${signer}`);
+  const next = await verifyProof(file, { fingerprint: signer, decode });
+  expect(next.said).not.toContain("signed by");
+  expect([first.proved?.signer, next.proved?.signer]).toEqual([signer, signer]);
 });
 
 test("one that does not hold ends with the step that fails, and proves nothing", async () => {

@@ -8,6 +8,7 @@ import type { Applied } from "./charter.ts";
 import type { TreeHead } from "./checkpoint.ts";
 import { isFault } from "./error.ts";
 import type { Receipt } from "./log-entry.ts";
+import { fingerprint as fingerprintOf } from "./primitive.ts";
 import { checkAnswers, checkOutcome } from "./proof-answers.ts";
 import {
   checkNote,
@@ -60,6 +61,8 @@ export interface Proved {
   readonly receipt: Receipt;
   readonly approvers: readonly Approver[];
   readonly head: TreeHead;
+  /** Fingerprint of the identity that signed the log: after a rotation it need not be the one that was asked for. */
+  readonly signer: string;
 }
 
 export interface Verdict {
@@ -73,7 +76,7 @@ export interface Verdict {
 
 /** What a file does not say, whoever made it: told with every proof that holds. */
 export const NOT_PROVED =
-  "It does not prove that the log ends there, that nothing happened to the request afterwards, that the policy was a good one, or that a transaction was sent.";
+  "It does not prove that the log ends there, that nothing happened to the request afterwards, that a transfer's policy and people were still in force when it was signed, that the policy was a good one, or that a transaction was sent.";
 
 /** Verifies `file`. Never throws for what is in it: the first step that fails is in the verdict. */
 export async function verifyProof(file: Uint8Array, expected: Expected): Promise<Verdict> {
@@ -93,7 +96,8 @@ export async function verifyProof(file: Uint8Array, expected: Expected): Promise
   try {
     const proved = await verify(file, expected, step);
     const { payload, receipt } = proved;
-    const said = `Proved: request ${payload.request} is ${receipt.state}. ${NOT_PROVED}`;
+    const by = proved.signer === expected.fingerprint ? "" : ` The log that says so is signed by ${proved.signer}.`;
+    const said = `Proved: request ${payload.request} is ${receipt.state}.${by} ${NOT_PROVED}`;
     return { steps, ok: true, code: null, said, proved };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
@@ -114,10 +118,10 @@ async function verify(file: Uint8Array, { fingerprint, decode }: Expected, step:
     () => "The file is a proof in its one form.",
   );
   const acts = await step("charter", () => replay(proof), sayActs);
-  const head = await step(
+  const { head, by } = await step(
     "checkpoint",
     () => checkNote(proof, acts),
-    ({ size }) => `The HSM signed its log of ${size} entries.`,
+    (noted) => `HSM identity ${fingerprintOf(noted.by)} signed the log, of ${noted.head.size} entries.`,
   );
   await step(
     "identity",
@@ -134,7 +138,7 @@ async function verify(file: Uint8Array, { fingerprint, decode }: Expected, step:
     () => readRequest(proof, acts, logged, decode),
     ({ judged }) => `The HSM asked for: ${judged.statement}`,
   );
-  const { judged, before, people } = asked;
+  const { judged, before, people, until } = asked;
   const { payload, digest, statement } = judged;
   const { threshold } = payload.quorum;
   await step(
@@ -152,7 +156,7 @@ async function verify(file: Uint8Array, { fingerprint, decode }: Expected, step:
   const approvers = await step("answers", () => checkAnswers(proof.messages, receipt, judged, people), sayApprovers);
   await step(
     "outcome",
-    () => checkOutcome({ judged, receipt, approvers, act, acts }),
+    () => checkOutcome({ judged, receipt, approvers, act, acts, until }),
     () => `So it is ${receipt.state}${act === null ? "" : `, by act ${act.n}`}.`,
   );
   await step(
@@ -163,7 +167,7 @@ async function verify(file: Uint8Array, { fingerprint, decode }: Expected, step:
         ? "It has no signed transaction, and needs none."
         : `The signed transaction is what was approved, by the vault's key: ${hash}.`,
   );
-  return { payload, digest, statement, receipt, approvers, head };
+  return { payload, digest, statement, receipt, approvers, head, signer: fingerprintOf(by) };
 }
 
 function sayActs(acts: readonly Applied[]): string {

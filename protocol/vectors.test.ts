@@ -54,7 +54,7 @@ const COUNTS = {
   },
   "login.json": { agents: 1, logins: 21 },
   "name.json": { names: 2, symbols: 2, alike: 9, distinct: 5 },
-  "proof.json": { valid: 21, refused: 137 },
+  "proof.json": { valid: 28, refused: 196 },
   "request-id.json": { ids: 5, refused: 10 },
   "request.json": { valid: 5, refused: 49 },
   "statement.json": { statements: 10, texts: 23, differences: 25 },

@@ -71,6 +71,21 @@ test("what was signed and what was rejected is proved; with one bit changed it i
   expect((await world.command("proof", "verify", spoilt, "--hsm", world.fingerprint)).code).toBe(1);
 });
 
+test("the founding, what was cancelled, and what is open again after somebody withdrew are proved", async () => {
+  const all = await world.ask<{ id: string; verb: string }[]>({ command: "request.list" });
+  await proved(all.find(({ verb }) => verb === "FOUND")?.id ?? "");
+  const { id: cancelled } = await send(world);
+  await memberOf("Ada").request(cancelled);
+  await world.json("request", "cancel", cancelled, "--key", world.keyFile("Olga"));
+  await proved(cancelled);
+  const { id: open } = await send(world);
+  const ada = memberOf("Ada");
+  await ada.decide(open);
+  await ada.withdraw(await ada.request(open));
+  await waitForRequest(world, open, ({ records }) => records.length === 2);
+  await proved(open);
+});
+
 test("the whole log holds, of the agent that runs and of a backup that nobody runs on", async () => {
   await signs();
   const online = await world.json<{ entries: number; signed: number; founder: string }>("log", "verify");

@@ -114,6 +114,9 @@ test("changes are shown too", async () => {
   await verify(page, good("a policy, replaced later"));
   await page.getByRole("heading", { name: "Proved: the request is enacted" }).waitFor();
   expect(await page.locator("main").innerText()).toContain("POLICY 2 ");
+  // By another identity than the one that was typed: the page says whose signature the log has.
+  expect(await page.getByText("the log is signed by another").count()).toBe(1);
+  expect(await page.getByText("Log signed by HSM identity").count()).toBe(1);
   await page.close();
 });
 

@@ -11,7 +11,7 @@ import {
   loadLink,
   loadLog,
   loadPairing,
-  loadRequests,
+  loadPost,
   loadTrust,
 } from "../actions.ts";
 import { type Checked, checkRequest, readRequest } from "../check.ts";
@@ -29,17 +29,17 @@ import { isAlarming } from "./standing.ts";
 const requestId = new URLSearchParams(location.search).get("request") ?? "";
 
 async function loadAll() {
-  const [pairing, devices, requests, link, charter, freezes, alarms, log] = await Promise.all([
+  const [pairing, devices, post, link, charter, freezes, alarms, log] = await Promise.all([
     loadPairing(),
     loadDevices(),
-    loadRequests(),
+    loadPost(),
     loadLink(),
     loadCharter(),
     loadFreezes(),
     loadAlarms(),
     loadLog(),
   ]);
-  return { pairing, devices, requests, link, charter, freezes, alarms, log };
+  return { pairing, devices, ...post, link, charter, freezes, alarms, log };
 }
 
 type Stored = Awaited<ReturnType<typeof loadAll>>;
@@ -103,7 +103,7 @@ function Approval() {
 }
 
 function Page(props: Stored & { stored: StoredRequest | undefined; found: Check | undefined }) {
-  const { pairing, devices, requests, link, charter, freezes, log, stored, found } = props;
+  const { pairing, devices, requests, outbox, link, charter, freezes, alarms, log, stored, found } = props;
   if (pairing === null || pairing.name === null) {
     return (
       <Frame>
@@ -147,7 +147,7 @@ function Page(props: Stored & { stored: StoredRequest | undefined; found: Check 
           hsm={pairing.hsm}
           me={pairing.name}
           roles={pairing.roles}
-          online={link.state === "online"}
+          post={{ online: link.state === "online", outbox, alarmed: alarms.length > 0 }}
         />
       )}
     </Frame>

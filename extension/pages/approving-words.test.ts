@@ -32,6 +32,29 @@ test.each<[RequestState, typeof DRILL, RegExp]>([
   expect(standing).toMatchObject({ open: false, mayApprove: false });
 });
 
+test("what ended when the agent went back to an older record says so, and that a transfer may have been sent", () => {
+  const TRANSFER = samplePayload();
+  const said = (request: ReturnType<typeof sampleRequest>, was: RequestState) =>
+    standingOf({ ...request, restored: { was } }, "alice", NOW);
+  const untold = (state: RequestState) => {
+    const request = sampleRequest({ state });
+    return { ...request, receipt: request.receipt === null ? null : { ...request.receipt, n: 0 } };
+  };
+  expect(TRANSFER.initiator).toBe("carol");
+  for (const request of [sampleRequest(), untold("approved"), sampleRequest({ state: "void" })]) {
+    const { state, open, mayApprove, mayReject, sentence } = said(request, "pending");
+    expect([state, open, mayApprove, mayReject]).toEqual(["void", false, false, false]);
+    expect(sentence).toMatch(/older record.*may have been signed in between: ask your operator before carol proposes/);
+  }
+  for (const request of [untold("signed"), sampleRequest({ state: "void" })])
+    expect(said(request, "signed").sentence).toMatch(/^The HSM had signed it.*may have been sent.*ask your operator/);
+  expect(said(sampleRequest({ motion: UNFREEZE, state: "void" }), "pending").sentence).toMatch(
+    /carol can propose it again/,
+  );
+  // The older record knows that it was handed out.
+  expect(said(sampleRequest({ state: "signed" }), "signed")).toMatchObject({ state: "signed" });
+});
+
 test("an approved drill asks on, and an approved recovery can be stopped, by any admin as well", () => {
   const records = ["bob", "dave"].map((one) => sampleRecord("approval", one));
   const drill = sampleRequest({ motion: DRILL, state: "approved", records });
@@ -56,7 +79,12 @@ test("the steps of a change end with it being in force", () => {
   const last = (motion: typeof DRILL, state: RequestState) => {
     const mine = [sampleMine("approval", { received: true })];
     const request = sampleRequest({ motion, state, mine, records: [...byBob, sampleRecord("approval", "alice")] });
-    return approvalSteps(request, standingOf(request, "alice", NOW), true, NOW).at(-1);
+    return approvalSteps(
+      request,
+      standingOf(request, "alice", NOW),
+      { online: true, outbox: [], alarmed: false },
+      NOW,
+    ).at(-1);
   };
   expect(last(UNFREEZE, "enacted")).toMatchObject({ state: "done", label: "In force" });
   expect(last(UNFREEZE, "approved")).toMatchObject({ state: "now", label: "In force" });

@@ -27,7 +27,8 @@ export function enoughSentence(payload: RequestPayload, now: number, asked = fal
 }
 
 /** How a request that is over ended. */
-export function endSentence(state: RequestState, { payload, receipt }: StoredRequest, now: number): string {
+export function endSentence(state: RequestState, stored: StoredRequest, now: number): string {
+  const { payload, receipt } = stored;
   const nothing = isTransfer(payload) ? "Nothing was signed" : "Nothing changed";
   const proposer = payload.initiator ?? "the operator";
   const again = `${proposer} can propose it again`;
@@ -53,12 +54,26 @@ export function endSentence(state: RequestState, { payload, receipt }: StoredReq
     case "expired":
       return `It expired on ${momentOf(payload.exp).local} before enough people approved. ${nothing}; ${again}.`;
     case "void":
+      if (stored.restored !== undefined) return restoredSentence(payload, stored.restored.was);
       return `The policy or the people changed after it was proposed, or the agent went back to an older record, so it no longer counts. ${nothing}; ${again}.`;
     case "failed":
       return isTransfer(payload)
         ? "The HSM could not sign it. Nothing was released; call your operator."
         : "It could not be put in force. Nothing changed; call your operator.";
   }
+}
+
+/**
+ * It ended when the agent went back to an older record. What that record does not know may have been signed, and sent, all the same: two
+ * payments for one are worse than a question.
+ */
+function restoredSentence(payload: RequestPayload, was: RequestState): string {
+  if (!isTransfer(payload))
+    return `The agent went back to an older record, and this ended with that. ${payload.initiator ?? "The operator"} can propose it again.`;
+  const again = `before ${payload.initiator} proposes it again`;
+  return was === "signed"
+    ? `The HSM had signed it, and then the agent went back to an older record. It may have been sent, or can still be: ask your operator ${again}.`
+    : `The agent went back to an older record, and this ended with that. It may have been signed in between: ask your operator ${again}.`;
 }
 
 function enactedSentence({ verb }: RequestPayload): string {

@@ -93,6 +93,24 @@ test("a duplicate, a withdrawal, an earlier rejection and a near end", () => {
   expect(own.filter((text) => text.includes("withdrew"))).toEqual([]);
 });
 
+test("what ended when the agent went back to an older record may have been sent", () => {
+  const same = { payload: { request: "01JDA7Q9T2M4XYZ3" } };
+  const ended = { ...sampleTransfer({ ...same, state: "void" }), restored: { was: "pending" } as const };
+  const asks = (other: ReturnType<typeof sampleTransfer>) =>
+    textsOf(sampleTransfer(), [earlier(), other]).filter((text) => /older record/.test(text));
+  expect(asks(ended)).toEqual([
+    "warning: The same was requested before the agent went back to an older record (request 01JDA7Q9T2M4XYZ3). It may have been sent: ask your operator.",
+  ]);
+  // The agent says since that it stands.
+  const stands = { ...sampleTransfer({ ...same, state: "signed" }), restored: { was: "signed" } as const };
+  expect([
+    asks(stands),
+    textsOf(sampleTransfer(), [stands]).some((text) => text.includes("was already signed")),
+  ]).toEqual([[], true]);
+  const gone = sampleTransfer({ ...same, state: "void" });
+  expect(textsOf(sampleTransfer(), [earlier(), gone])).toEqual([]);
+});
+
 test("another vault and another network teach nothing", () => {
   const network = { ...samplePayload().network, id: "eip155:10" };
   const elsewhere = sampleTransfer({ state: "signed", payload: { request: "01JDA7Q9T2M4XYZ4", network } });

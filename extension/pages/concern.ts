@@ -4,6 +4,7 @@
  */
 import type { Receipt } from "../../protocol/log-entry.ts";
 import type { TransferRequest } from "../../protocol/request.ts";
+import type { StoredRequest } from "../store.ts";
 import { momentOf } from "./clock.ts";
 import { compareDecimals, scaled } from "./decimal.ts";
 import { groupAmount, reasonClause } from "./wording.ts";
@@ -23,6 +24,8 @@ export interface Appraisal {
 export interface Seen {
   readonly payload: TransferRequest;
   readonly receipt: Receipt | null;
+  /** It ended when the agent went back to an older record. */
+  readonly restored?: NonNullable<StoredRequest["restored"]>;
 }
 
 /** Above this multiple of the largest earlier value an amount or a fee stands out. */
@@ -103,9 +106,16 @@ function aboutRepetition({ payload }: Seen, sameVault: readonly Seen[]): Concern
       other.payload.effect.to === payload.effect.to &&
       other.payload.effect.amount === payload.effect.amount &&
       isSameAsset(other.payload, payload) &&
-      !ENDED_UNSIGNED.has(other.receipt?.state ?? "pending"),
+      (other.restored !== undefined || !ENDED_UNSIGNED.has(other.receipt?.state ?? "pending")),
   );
   if (same === undefined) return [];
+  if (same.restored !== undefined && !isSigned(same)) {
+    return [
+      warning(
+        `The same was requested before the agent went back to an older record (request ${same.payload.request}). It may have been sent: ask your operator.`,
+      ),
+    ];
+  }
   const what = isSigned(same) ? "was already signed" : "is requested a second time";
   return [
     warning(

@@ -20,7 +20,7 @@ import { ProblemBox } from "./problem.tsx";
 import { Reject } from "./reject.tsx";
 import type { Standing } from "./standing.ts";
 import { Steps } from "./steps.tsx";
-import { approvalSteps, deliverySteps } from "./timeline.ts";
+import { approvalSteps, deliverySteps, type Post } from "./timeline.ts";
 import { groupAmount, modelName, stateLabel } from "./wording.ts";
 
 export interface DecideProps extends ReturnType<typeof useConfirmation> {
@@ -30,13 +30,13 @@ export interface DecideProps extends ReturnType<typeof useConfirmation> {
   readonly devices: readonly StoredDevice[];
   readonly me: string;
   readonly roles: readonly string[];
-  readonly online: boolean;
+  readonly post: Post;
   readonly standing: Standing;
   readonly now: number;
 }
 
 export function Decide(props: DecideProps) {
-  const { stored, checked, problem, devices, me, online, standing, now, confirmation, stage } = props;
+  const { stored, checked, problem, devices, me, post, standing, now, confirmation, stage } = props;
   const [chosen, setChosen] = useState<string | null>(null);
   const [compared, setCompared] = useState(false);
   // At the founding the device that it enrols.
@@ -60,7 +60,7 @@ export function Decide(props: DecideProps) {
       enrolled.map((one) => one.vendor),
       standing.waitingFor.filter((person) => person !== me),
     ) || (reached === undefined ? "" : betterKindWords(quorum, used, reached.vendor, better));
-  const steps = [...approvalSteps(stored, standing, online, now), ...deliverySteps(stored, online, now)];
+  const steps = [...approvalSteps(stored, standing, post, now), ...deliverySteps(stored, post, now)];
   const prompted = stage.at === "asking" || stage.at === "overdue" ? stage.device : null;
   const vendor = prompted?.vendor ?? device?.vendor;
   const model = prompted?.model ?? device?.model;

@@ -1,12 +1,13 @@
-/** What every page stands in: its name, the link to the bridge in words, the alarm, the content; and how a page is put on the screen. */
+/** What every page stands in: its name, the link to the bridge in words, what is wrong with the agent's record, the content; and how a page is put on the screen. */
 import type { ComponentChildren, JSX } from "preact";
 import { render } from "preact";
-import { loadAlarms, loadCharter } from "../actions.ts";
+import { loadAlarms, loadCharter, loadLog } from "../actions.ts";
 import type { LinkStatus } from "../store.ts";
 import { linkSentence } from "./arrange.ts";
 import { Icon } from "./icon.tsx";
-import { useLive } from "./live.ts";
+import { useLive, useNow } from "./live.ts";
 import { LogAlarm } from "./log-alarm.tsx";
+import { lateSentence } from "./log-words.ts";
 import { ProblemBox } from "./problem.tsx";
 
 interface FrameProps {
@@ -37,14 +38,27 @@ export function Frame({ link, wide = false, endsAlarm = false, children }: Frame
 }
 
 async function loadAlarm() {
-  const [alarms, charter] = await Promise.all([loadAlarms(), loadCharter()]);
-  return { alarms, contact: charter?.policy.contact ?? null };
+  const [alarms, charter, log] = await Promise.all([loadAlarms(), loadCharter(), loadLog()]);
+  return { alarms, contact: charter?.policy.contact ?? null, log };
 }
 
 /** On every page, whatever it shows: where the records cannot be read the page itself says so. */
 function StandingAlarm({ isEndedHere }: { isEndedHere: boolean }) {
   const live = useLive(loadAlarm);
-  return live.is === "ready" ? <LogAlarm {...live.value} isEndedHere={isEndedHere} /> : null;
+  const now = useNow();
+  if (live.is !== "ready") return null;
+  const { log, contact } = live.value;
+  const late = log === null ? "" : lateSentence(log, now, contact);
+  return (
+    <>
+      <LogAlarm {...live.value} isEndedHere={isEndedHere} />
+      {late !== "" && (
+        <p class="box warning" role="status">
+          {late}
+        </p>
+      )}
+    </>
+  );
 }
 
 /** Renders `page` into the document's only element. */

@@ -22,7 +22,7 @@ import { FreezeControl, FrozenBanner, NotReceived } from "./freeze.tsx";
 import { RequestList } from "./inbox-list.tsx";
 import { useLive, useNow } from "./live.ts";
 import { Loaded } from "./loaded.tsx";
-import { lateSentence, recordLine } from "./log-words.ts";
+import { recordLine } from "./log-words.ts";
 import { CodeLine } from "./problem.tsx";
 
 async function loadAll() {
@@ -81,7 +81,6 @@ interface InboxProps extends Stored {
 function Inbox({ devices, requests, notices, charter, freezes, stops, log, me, roles, isMember }: InboxProps) {
   const now = useNow();
   const { waiting, underWay, ended } = arrange(requests, me, now);
-  const late = log === null ? "" : lateSentence(log, now, charter?.policy.contact ?? null);
   const decides = roles.includes("approver") || roles.includes("admin");
   const lists = [
     { title: "", entries: waiting },
@@ -119,11 +118,6 @@ function Inbox({ devices, requests, notices, charter, freezes, stops, log, me, r
         </p>
       )}
       {isMember && !decides && <p class="muted">You see everything and decide nothing: {roles.join(", ")}.</p>}
-      {late !== "" && (
-        <p class="box warning" role="status">
-          {late}
-        </p>
-      )}
       {notices.length > 0 && <Notices notices={notices} />}
       {lists.map(({ title, entries }) => (
         <RequestList key={title} title={title} entries={entries} inForce={charter} now={now} />

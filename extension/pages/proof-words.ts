@@ -5,7 +5,7 @@ import type { ProofStep, Verdict } from "../../protocol/proof.ts";
 export const STEP_TITLES: Record<ProofStep, string> = {
   form: "It is a whole proof",
   charter: "Every change of people and policy was approved on devices",
-  checkpoint: "The HSM signed its log",
+  checkpoint: "The log is signed",
   identity: "It is the HSM that you compared",
   log: "The log holds this request",
   request: "The HSM asked for it, and its bytes do what it says",

@@ -144,7 +144,7 @@ function Taken({ step: { name, ok, said } }: { step: StepOutcome }) {
   );
 }
 
-function About({ proved: { payload, digest, statement, receipt, approvers, head } }: { proved: Proved }) {
+function About({ proved: { payload, digest, statement, receipt, approvers, head, signer } }: { proved: Proved }) {
   return (
     <>
       <section class="facts" aria-labelledby="became">
@@ -168,6 +168,9 @@ function About({ proved: { payload, digest, statement, receipt, approvers, head 
           )}
           <Fact name="Log">
             {head.size} entries, root <Fours text={head.root} />
+          </Fact>
+          <Fact name="Log signed by HSM identity">
+            <Fours text={signer} />
           </Fact>
         </dl>
       </section>

@@ -23,7 +23,7 @@ import { CodeLine, ProblemBox } from "./problem.tsx";
 import { Reject } from "./reject.tsx";
 import { contradicts, isAlarming, type Standing, standingOf } from "./standing.ts";
 import { Steps } from "./steps.tsx";
-import { deliverySteps } from "./timeline.ts";
+import { deliverySteps, type Post } from "./timeline.ts";
 import { Warnings } from "./warnings.tsx";
 import { groupAmount, stateLabel } from "./wording.ts";
 
@@ -42,7 +42,7 @@ interface Props {
   readonly hsm: string;
   readonly me: string;
   readonly roles: readonly string[];
-  readonly online: boolean;
+  readonly post: Post;
 }
 
 export function RequestView(props: Props) {
@@ -143,7 +143,7 @@ function Alarm(props: Props & { problem: Problem; standing: Standing; stage: Sta
         <p>Tell your operator by telephone, and reject the request.</p>
         <CodeLine code={problem.code} about={stored.id} />
       </div>
-      <Steps steps={deliverySteps(stored, props.online, useNow())} />
+      <Steps steps={deliverySteps(stored, props.post, useNow())} />
       {standing.refusal !== null && <ProblemBox problem={standing.refusal} tone="warning" about={stored.id} />}
       {!standing.open && (
         <p class="state-sentence" role="status">
@@ -166,7 +166,7 @@ function vaultAddressOf({ vault }: TransferRequest): string {
 
 /** Transfers that passed their checks: what is refused teaches nothing about what is usual. */
 function historyOf(requests: readonly StoredRequest[]): Seen[] {
-  return requests.flatMap(({ payload, receipt, problem }) =>
-    isTransfer(payload) && !isAlarming(problem) ? [{ payload, receipt }] : [],
+  return requests.flatMap((stored) =>
+    isTransfer(stored.payload) && !isAlarming(stored.problem) ? [{ ...stored, payload: stored.payload }] : [],
   );
 }

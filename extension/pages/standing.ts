@@ -8,6 +8,7 @@ import type { RequestRecord, RequestState } from "../../protocol/message.ts";
 import { isTransfer, type RequestPayload } from "../../protocol/request.ts";
 import type { Vendor, VendorDemand } from "../../protocol/vendor.ts";
 import type { Mine, Problem, StoredRequest } from "../store.ts";
+import { stateOf } from "../waiting.ts";
 import { doesIt, endSentence, enoughSentence } from "./approving-words.ts";
 import { missingOf, onWords } from "./demands.ts";
 import { listWords } from "./wording.ts";
@@ -106,7 +107,7 @@ export function standingOf(stored: StoredRequest, me: string, now: number, roles
   );
   const used = approvals.map(({ vendor }) => vendor);
   const missing = missingOf(payload.quorum, used);
-  const recorded = stored.receipt?.state ?? "pending";
+  const recorded = stateOf(stored);
   const lingering = lingers(payload, recorded);
   const waits = recorded === "proposed" || recorded === "pending" || lingering;
   const state = waits && payload.exp <= now ? "expired" : recorded;

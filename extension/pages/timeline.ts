@@ -2,9 +2,9 @@
  * What became of this person's own message, step by step. A tick stands only where something was verified, and says what.
  * Pure.
  */
-
 import { isTransfer } from "../../protocol/request.ts";
-import type { Mine, StoredRequest } from "../store.ts";
+import { RESTORE } from "../log-alarm.ts";
+import type { Mine, OutboxItem, StoredRequest } from "../store.ts";
 import { momentOf, timeOfDay } from "./clock.ts";
 import type { Standing } from "./standing.ts";
 import { listWords } from "./wording.ts";
@@ -18,11 +18,19 @@ export interface Step {
   readonly value?: string;
 }
 
+/** What becomes of messages that were not received yet. */
+export interface Post {
+  readonly online: boolean;
+  readonly outbox: readonly Pick<OutboxItem, "jti" | "exp">[];
+  /** An alarm about the agent's record stands: no approval leaves, but of what ends it. */
+  readonly alarmed: boolean;
+}
+
 /** Without a receipt for this long a person is told to call. Seconds. */
 export const RECEIPT_PATIENCE = 10;
 
 /** The steps after approving, or none while this person has not approved. `now` in seconds. */
-export function approvalSteps(stored: StoredRequest, standing: Standing, online: boolean, now: number): Step[] {
+export function approvalSteps(stored: StoredRequest, standing: Standing, post: Post, now: number): Step[] {
   const mine = latest(stored.mine, "approval");
   if (mine === undefined || mine.refusal !== null) return [];
   const { threshold } = stored.payload.quorum;
@@ -37,7 +45,7 @@ export function approvalSteps(stored: StoredRequest, standing: Standing, online:
       label: `Signed on your ${device}`,
       detail: `${timeOfDay(mine.at)}: the signature was verified against your enrolled device and is kept in this browser.`,
     },
-    deliveryStep(mine, "approval", online, now),
+    deliveryStep(stored, mine, post, now),
   ];
   // It is over without a signature: nothing comes after these.
   if (!standing.open && !done && standing.state !== "approved") return own;
@@ -76,20 +84,36 @@ function waitingDetail({ waitingFor }: Standing, reached: boolean): string {
 }
 
 /** Whether this person's rejection or withdrawal has reached the agent, or none. */
-export function deliverySteps(stored: StoredRequest, online: boolean, now: number): Step[] {
+export function deliverySteps(stored: StoredRequest, post: Post, now: number): Step[] {
   return (["withdrawal", "rejection"] as const).flatMap((kind) => {
     const mine = latest(stored.mine, kind);
     if (mine === undefined || mine.refusal !== null) return [];
-    return [deliveryStep(mine, kind, online, now)];
+    return [deliveryStep(stored, mine, post, now)];
   });
 }
 
-function deliveryStep(mine: Mine, kind: Mine["kind"], online: boolean, now: number): Step {
+function deliveryStep({ payload }: StoredRequest, mine: Mine, { online, outbox, alarmed }: Post, now: number): Step {
+  const { kind } = mine;
   if (mine.received) {
     return {
       state: "done",
       label: "Received by the agent",
       detail: `Its receipt, signed by the HSM, names your ${kind}.`,
+    };
+  }
+  if (!outbox.some(({ jti, exp }) => jti === mine.jti && exp > now)) {
+    return {
+      state: "late",
+      label: "Not received",
+      detail: `No receipt came before the request was over, and your ${kind} is not sent any more. Ask your operator if it matters whether it arrived.`,
+    };
+  }
+  if (alarmed && kind === "approval" && payload.verb !== RESTORE) {
+    return {
+      state: "late",
+      label: "Held back",
+      detail:
+        "While the alarm stands your approval stays in this browser. Once it is over, approve again if you are still asked.",
     };
   }
   if (now - mine.at >= RECEIPT_PATIENCE) {

@@ -110,3 +110,31 @@ test("where new sessions do not help, a new process follows", async () => {
   await until(() => hsm.health().restarts >= 2);
   expect(hsm.health().lastFault?.message).toContain("CKR_DEVICE_ERROR");
 });
+
+/** A child that does all but start its lanes: what a machine at its limit of threads answers. */
+function laneless(): string {
+  const program = join(folder, "laneless.mjs");
+  writeFileSync(
+    program,
+    `process.on("disconnect", () => process.exit());
+     process.on("message", ({ id, command: { call } }) => {
+       const values = { open: { label: "t", serial: "1", manufacturer: "m", model: "m" }, random: new Uint8Array(8) };
+       if (call !== "lane") process.send({ id, ok: true, value: values[call] ?? null });
+       else process.send({ id, ok: false, code: "ERR_INTERNAL", message: "no thread" });
+     });`,
+  );
+  return program;
+}
+
+test("where no thread can be had to sign with, each signature is refused and the HSM is not taken for well", async () => {
+  const hsm = await start({ backoff: { first: 20, most: 20 }, probe: 3_600_000 }, laneless());
+  const before = pidOf(hsm);
+  for (const failures of [1, 2]) {
+    await until(() => hsm.state() === "up");
+    await expect(hsm.sign("00".repeat(16), new Uint8Array(32))).rejects.toMatchObject({ code: "ERR_HSM_DOWN" });
+    expect(hsm.health()).toMatchObject({ failures, lastFault: { code: "ERR_HSM_DOWN" } });
+  }
+  await until(() => hsm.state() === "up");
+  expect(pidOf(hsm)).not.toBe(before);
+  expect(await hsm.random(8)).toHaveLength(8);
+});

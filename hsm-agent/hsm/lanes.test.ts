@@ -16,13 +16,20 @@ function stage(count: number, depth: number) {
   const sent: Request[][] = pairs.map(() => []);
   const failed: Fault[] = [];
   const starts: (() => void)[] = [];
+  const refusals: (() => void)[] = [];
+  const begun: number[] = [];
   for (const [at, [, lane]] of pairs.entries()) {
     lane.on("data", (data: Buffer) => sent[at]?.push(...(parseRequests(data)?.frames ?? [])));
   }
   const lanes = new Lanes({
     pipes: pairs.map(([parent]) => parent),
     depth,
-    begin: (lane) => new Promise<void>((resolve) => (starts[lane] = resolve)),
+    begin: (lane) =>
+      new Promise<void>((resolve, reject) => {
+        begun.push(lane);
+        starts[lane] = resolve;
+        refusals[lane] = () => reject(new Fault("ERR_INTERNAL", "no thread"));
+      }),
     fail: (fault) => {
       failed.push(fault);
       lanes.end(fault);
@@ -34,6 +41,8 @@ function stage(count: number, depth: number) {
     sent,
     failed,
     starts,
+    refusals,
+    begun,
     say: (lane: number, bytes: Uint8Array) => end(lane).write(bytes),
     answer: (lane: number, answer: LaneAnswer) => end(lane).write(encodeAnswer(answer)),
     sign: () => lanes.sign(KEY, DIGEST, LONG),
@@ -103,6 +112,32 @@ test("a limit that passes ends the process, with all that waits", async () => {
   await expect(queued).rejects.toMatchObject({ code: "ERR_HSM_TIMEOUT" });
   await expect(sign()).rejects.toMatchObject({ code: "ERR_HSM_TIMEOUT" });
   expect(failed).toHaveLength(1);
+});
+
+test("where the first lane cannot start the process ends, with all that waits", async () => {
+  const { sign, failed, refusals } = stage(2, 1);
+  const asked = Promise.allSettled([sign(), sign()]);
+  refusals[0]?.();
+  const down: unknown = expect.objectContaining({ code: "ERR_HSM_DOWN" });
+  expect(await asked).toEqual([
+    { status: "rejected", reason: down },
+    { status: "rejected", reason: down },
+  ]);
+  expect(failed).toEqual([down]);
+});
+
+test("a further lane that cannot start is not tried again, and takes down nothing that works", async () => {
+  const { sign, sent, failed, starts, refusals, begun, answer } = stage(3, 1);
+  const asked = Array.from({ length: 4 }, sign);
+  starts[0]?.();
+  await turns();
+  refusals[1]?.();
+  for (let done = 0; done < 4; done += 1) {
+    await turns();
+    answer(0, { number: numberOf(sent[0]?.[done]), kind: "signed", signature: signature(done) });
+  }
+  expect(await Promise.all(asked)).toEqual([0, 1, 2, 3].map(signature));
+  expect([failed, begun]).toEqual([[], [0, 1]]);
 });
 
 test.each<[string, (number: number) => Uint8Array]>([

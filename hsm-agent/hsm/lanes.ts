@@ -13,7 +13,7 @@ export interface LaneHost {
   readonly pipes: readonly Duplex[];
   /** Requests that one lane is sent at a time; the others wait here, where their clock does not run yet. */
   readonly depth: number;
-  /** Starts a lane; resolves when it reads. A rejection has ended the process. */
+  /** Starts a lane; resolves when it reads. After a rejection the process may live on. */
   readonly begin: (lane: number) => Promise<unknown>;
   /** The process is to be ended. */
   readonly fail: (fault: Fault) => void;
@@ -38,7 +38,8 @@ export class Lanes {
   readonly #lanes: Lane[] = [];
   readonly #queue: Job[] = [];
   #next = 0;
-  #isStarting = false;
+  /** No lane is being started, and none was refused. */
+  #mayGrow = true;
   #fault: Fault | undefined;
 
   constructor(host: LaneHost) {
@@ -103,18 +104,20 @@ export class Lanes {
 
   #grow(): void {
     const pipe = this.#host.pipes[this.#lanes.length];
-    if (pipe === undefined || this.#isStarting) return;
-    this.#isStarting = true;
+    if (pipe === undefined || !this.#mayGrow) return;
+    this.#mayGrow = false;
     this.#host.begin(this.#lanes.length).then(
       () => {
-        this.#isStarting = false;
+        this.#mayGrow = true;
         const lane: Lane = { pipe, sent: new Map(), outbox: [], rest: Buffer.alloc(0) };
         this.#lanes.push(lane);
         pipe.on("data", (data: Buffer) => this.#receive(lane, data));
         this.#pump();
       },
-      // The process has ended, and `end` was called.
-      () => {},
+      // Those that run do the work: another one is not tried in this process. Where none runs, what waits would wait for ever.
+      () => {
+        if (this.#lanes.length === 0 && this.#fault === undefined) this.#host.fail(NO_LANE);
+      },
     );
   }
 
@@ -156,6 +159,12 @@ function flush(lane: Lane): void {
 }
 
 const OUT_OF_TURN = new Fault("ERR_INTERNAL", "The HSM process spoke out of turn; please report it.");
+
+/** Nothing was sent to the HSM, so it can be asked again. */
+const NO_LANE = new Fault(
+  "ERR_HSM_DOWN",
+  "The HSM process could start no thread to sign with; it was ended and a new one is started. Check the machine's limits on threads and memory.",
+);
 
 function timeout(limit: number): Fault {
   return new Fault(

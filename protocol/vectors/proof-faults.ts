@@ -2,73 +2,15 @@
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { fingerprint, thumbprint } from "../primitive.ts";
-import type { Proof } from "../proof-form.ts";
-import type { ProofStep } from "../proof.ts";
 import { type TransferRequest, withMotionStatement } from "../request.ts";
 import { LONG_CHAIN } from "./chain.ts";
 import { CHARTERS } from "./charter.ts";
 import { ADA, ADAS_DEVICE, ADAS_FILE, HSM, NEXT_HSM, OTHER_DEVICE, STRANGER, VAULT } from "./keys.ts";
 import { motionRequest, written } from "./motion.ts";
-import { approved, COIN, FOUNDED, nth, olga, STORIES } from "./stories.ts";
-import { type Answer, motionFor, proposalOf, signedForm, type Story, tell, transfer } from "./story.ts";
+import { answered, asked, changed, ended, type Fault, good, one, otherwise, PAY, proposed, storyOf, text } from "./proof-fault.ts";
+import { approved, CHANGED, COIN, FOUNDED, LATE, nth, olga } from "./stories.ts";
+import { motionFor, proposalOf, signedForm, type Story, tell, transfer } from "./story.ts";
 import { ada, bob, carol, dan, eve } from "./world.ts";
-
-/** `of`: the good proof that it differs from. `fingerprint`: another than that proof's. */
-export interface Fault {
-  readonly what: string;
-  readonly step: ProofStep;
-  readonly of: string;
-  readonly with?: Partial<Proof>;
-  readonly from?: string;
-  readonly to?: string;
-  readonly fingerprint?: string;
-}
-
-const PAY = "a token, signed";
-const told = new Map<string, Proof>();
-/** A good proof, told once. */
-export async function good(of: string): Promise<Proof> {
-  const known = told.get(of);
-  if (known !== undefined) return known;
-  const story = STORIES[of];
-  if (story === undefined) throw new RangeError(`no story ${of}`);
-  const proof = await tell(story);
-  told.set(of, proof);
-  return proof;
-}
-
-function storyOf(of: string): Story {
-  const story = STORIES[of];
-  if (story === undefined) throw new RangeError(`no story ${of}`);
-  return story;
-}
-
-/** The file's text changed. */
-const text = (what: string, from: string, to: string, of = PAY): Fault => ({ what, step: "form", of, from, to });
-/** Members changed in the file alone. */
-const changed = async (step: ProofStep, what: string, change: (proof: Proof) => Partial<Proof>, of = PAY): Promise<Fault> => ({
-  what,
-  step,
-  of,
-  with: change(await good(of)),
-});
-/** Another story is told: what differs is what changes. */
-async function otherwise(step: ProofStep, what: string, change: Partial<Story>, of = PAY): Promise<Fault> {
-  const [before, after] = [await good(of), await tell({ ...storyOf(of), ...change })];
-  const differs = Object.entries(after).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name as keyof Proof]));
-  return { what, step, of, with: Object.fromEntries(differs) };
-}
-/** The HSM signs a transfer that says this, and all the rest is done for it. */
-async function asked(step: ProofStep, what: string, change: Partial<TransferRequest>, rest: Partial<Story> = {}, proposal: object = {}) {
-  const request = transfer("pay", FOUNDED, change);
-  const made = { request, proposal: await proposalOf(request, proposal), signed: rest.signed ?? signedForm(request), ...rest };
-  return await otherwise(step, what, made);
-}
-const answered = async (what: string, answers: Answer[], of = PAY) => await otherwise("answers", what, { answers }, of);
-const ended = async (what: string, change: Partial<Story>, of = PAY) => await otherwise("outcome", what, change, of);
-const proposed = async (what: string, proposal: string | null, proposer?: string) =>
-  await otherwise("proposal", what, { proposal, ...(proposer === undefined ? {} : { proposer }) });
-const one = (kind: Answer["kind"], by = ada, message: object = {}, record: object = {}): Answer => ({ kind, by, message, record });
 
 /** Another character near the end, so that it stays base64url or hex. */
 const flip = (jws: string) => jws.slice(0, -9) + (jws.at(-9) === "A" ? "B" : "A") + jws.slice(-8);
@@ -103,6 +45,14 @@ function highS(): object {
   return { s: `0x${s.toString(16)}`, yParity: 1 - recovery };
 }
 
+/** More than a minute before the founding took effect. */
+const EARLY = transfer("pay early", FOUNDED, {}, HSM, request.iat - 60);
+/** No file can be made so; its text can. */
+const wrong = (what: string, members: object): Fault => ({ what, step: "form", of: PAY, with: members });
+const paid = await good(PAY);
+const first = (all: readonly string[]) => all[0] ?? "";
+const logged = async (what: string, record: object) =>
+  await otherwise("log", what, { answers: [one("approval", ada, {}, record), one("approval", bob)] });
 const otherLog = await tell({ ...storyOf(PAY), founder: STRANGER });
 const otherRequest = await good("the coin, signed");
 
@@ -122,6 +72,19 @@ export const FAULTS: Fault[] = [
   text("an upper-case signed transaction", `"${signed}"`, `"0x${signed.slice(2).toUpperCase()}"`),
   text("padding in a message", '"],"proposed"', '="],"proposed"'),
   text("no signed member", `,"signed":"${signed}"`, ""),
+  text("a version that is no number", '{"v":1,"kind"', '{"v":true,"kind"'),
+  ...(["acts", "messages"] as const).map((name) => wrong(`${name} that are an object`, { [name]: { [first(paid[name])]: 1 } })),
+  wrong("a path that is an object", { entry: { ...paid.entry, path: Object.fromEntries(paid.entry.path.map((hash) => [hash, 1])) } }),
+  wrong("no proposal of it in the log", { proposed: null }),
+  wrong("an index beyond every log", { entry: { ...paid.entry, index: 2 ** 40 + 1 } }),
+  wrong("an index below none", { entry: { ...paid.entry, index: -1 } }),
+  wrong("a path longer than any tree is high", { entry: { ...paid.entry, path: Array.from({ length: 43 }, () => ELSE) } }),
+  wrong("a hash in upper case", { entry: { ...paid.entry, path: paid.entry.path.map((hash) => hash.toUpperCase()) } }),
+  wrong("more messages than people answer", { messages: Array.from({ length: 161 }, () => "a.b.c") }),
+  wrong("a checkpoint that is no text", { checkpoint: null }),
+  wrong("a founder with a short coordinate", { founder: { ...HSM.jwk, x: HSM.jwk.x.slice(1) } }),
+  wrong("a founder with something more", { founder: { ...HSM.jwk, use: "sig" } }),
+  wrong("a founder on another curve", { founder: { ...HSM.jwk, crv: "P-384" } }),
   // 2. charter
   await changed("charter", "one character of an act", ({ acts }) => ({ acts: [flip(acts[0] ?? "")] })),
   await changed("charter", "another founder", () => ({ founder: STRANGER.jwk })),
@@ -156,6 +119,14 @@ export const FAULTS: Fault[] = [
   await changed("log", "the proposal for the state", ({ proposed: entry }) => ({ entry })),
   await changed("log", "an act for nothing", ({ entry }) => ({ act: entry })),
   await changed("log", "an entry of white space", ({ entry }) => ({ entry: { ...entry, text: ` ${entry.text}` } })),
+  await otherwise("log", "a state a minute older than its request", { receipt: { at: request.iat - 61 } }),
+  await otherwise("log", "asked for more than a minute before it was proposed", { issuedAt: request.iat - 61 }),
+  await otherwise("log", "a proposal by what is no name", { proposer: "0x1234567890" }),
+  await logged("a record of a vendor that nobody knows", { vendor: "Keepkey" }),
+  await logged("a record of a reason that nobody knows", { reason: "bogus" }),
+  await logged("a record of nobody", { person: "to" }),
+  await logged("a record of no message", { of: "AAAAAAAAAAAAAAAAAAAAAAA" }),
+  await logged("a record of an address with another checksum", { address: ADAS_DEVICE.address.toLowerCase() }),
   await otherwise("log", "a state of other bytes", { receipt: { digest: ELSE } }),
   await otherwise("log", "a state of another request", { receipt: { request: "0000000000000000" } }),
   // 6. request
@@ -164,6 +135,11 @@ export const FAULTS: Fault[] = [
   await changed("request", "another request", () => ({ request: otherRequest.request })),
   await otherwise("request", "signed by a stranger", { request: { ...request, iss: STRANGER.signer.kid }, by: STRANGER, noteBy: HSM }),
   await asked("request", "under another policy", { policy: { ...request.policy, digest: ELSE } }),
+  await otherwise("request", "asked for before its documents were there", {
+    request: EARLY,
+    proposal: await proposalOf(EARLY),
+    signed: signedForm(EARLY),
+  }),
   await asked("request", "under other people", { people: { ...request.people, n: 2 } }),
   await asked("request", "bytes of another amount", { sign: [unsigned.replace("3a352944", "3a352945")] }),
   await asked("request", "bytes to another address", { sign: [unsigned.replace("52908400", "52908401")] }),
@@ -205,6 +181,11 @@ export const FAULTS: Fault[] = [
   await proposed("to another address", await proposalOf(request, { to: ADAS_DEVICE.address })),
   await proposed("from another vault", await proposalOf(request, { vault: "Treasury-2" })),
   await proposed("with other gas", await proposalOf(request, { gas: { limit: "60001", maxFeePerGas: "150000000000", maxPriorityFeePerGas: "1000000000" } })),
+  await proposed("with its gas in another order", await proposalOf(request, { gas: { maxFeePerGas: "150000000000", limit: "60000", maxPriorityFeePerGas: "1000000000" } })),
+  await proposed("with gas in numbers", await proposalOf(request, { gas: { limit: 60000, maxFeePerGas: 150000000000, maxPriorityFeePerGas: 1000000000 } })),
+  await proposed("with another spelling of its amount", await proposalOf(request, { amount: "0250000" })),
+  await proposed("with a version that is no number", await proposalOf(request, { v: true })),
+  await proposed("for nobody and the HSM", await proposalOf(request, { aud: [HSM.signer.kid, ""] })),
   await proposed("of a change", await motionFor(drills)),
   await otherwise("proposal", "of another change", { proposal: await motionFor(enrolment, { motion: { verb: "UNFREEZE", change: { vault: null } } }) }, NEW),
   await otherwise("proposal", "of a recovery", { proposal: await motionFor(enrolment, { recovery: true }) }, NEW),
@@ -234,11 +215,39 @@ export const FAULTS: Fault[] = [
   await answered("a rejection by somebody who does not decide", [one("approval"), one("rejection", eve)], "rejected"),
   await answered("a cancellation by somebody else", [one("cancellation", { ...ada, key: ADAS_FILE })], "cancelled"),
   await answered("a cancellation of another request", [one("cancellation", olga, { request: "0000000000000000" })], "cancelled"),
+  await answered("a record more than a minute older than its request", [one("approval", ada, {}, { at: request.iat - 61 }), one("approval", bob)]),
+  await answered("an approval for one HSM twice", [one("approval", ada, { aud: [HSM.signer.kid, HSM.signer.kid] }), one("approval", bob)]),
+  await answered("an approval for somebody else as well", [one("approval", ada, { aud: [HSM.signer.kid, STRANGER.signer.kid] }), one("approval", bob)]),
+  await answered("an approval that knows the log as a text", [one("approval", ada, { log: "x" }), one("approval", bob)]),
+  await answered("an approval that knows no such log", [one("approval", ada, { log: { size: -1, root: ELSE } }), one("approval", bob)]),
+  await answered("an approval that knows another root", [one("approval", ada, { log: { size: 3, root: "zz" } }), one("approval", bob)]),
+  await answered("an approval with its log in another order", [one("approval", ada, { log: { root: ELSE, size: 3 } }), one("approval", bob)]),
+  await answered("a rejection without a reason", [one("rejection", bob, { reason: null }, { reason: null })], "rejected"),
   // 10. outcome
   await ended("one approval of two", { answers: approved(ada) }),
   await ended("two approvals, of which one was withdrawn", { answers: [...approved(ada, bob), one("withdrawal", bob)] }),
   await ended("signed although it was rejected", { answers: [...approved(ada, bob), one("rejection", dan)] }),
   await ended("signed although it was cancelled", { answers: [...approved(ada, bob), one("cancellation", olga)] }),
+  await ended("approved by nobody", { answers: [] }, "approved, and waiting"),
+  await ended("approved by one of two", { answers: approved(ada) }, "approved, and waiting"),
+  await ended("approved by two, of whom one withdrew", { answers: [...approved(ada, bob), one("withdrawal", bob)] }, "approved, and waiting"),
+  ...(await Promise.all(
+    ["still open", "approved, and waiting", "expired", "void", "failed"].flatMap((of) =>
+      [one("rejection", dan), one("cancellation", olga)].map(
+        async (stop) => await ended(`${of}, after a ${stop.kind}`, { answers: [...storyOf(of).answers, stop] }, of),
+      ),
+    ),
+  )),
+  await ended("approved after it was rejected", { answers: [one("rejection", bob), ...approved(ada)] }, "rejected"),
+  await ended("rejected twice", { answers: [one("rejection", bob), one("rejection", dan)] }, "rejected"),
+  await ended("rejected and cancelled", { answers: [one("rejection", bob), one("cancellation", olga)] }, "rejected"),
+  await ended("withdrawn after it was cancelled", { answers: [one("cancellation", olga), one("withdrawal", ada)] }, "cancelled"),
+  await ended("signed a second after its end", { receipt: { at: request.exp + 1 } }),
+  await ended("signed years after its end", { receipt: { at: 1_900_000_000 } }),
+  await ended("signed after people changed", { receipt: { at: CHANGED + 301 } }, "signed while people changed"),
+  await ended("approved after people changed", { state: "approved" }, "void because people changed"),
+  await ended("signed after a rotation", { state: "signed", signed: signedForm(LATE), receipt: { at: CHANGED + 301 } }, "signed before a rotation, and not handed out in time"),
+  await ended("a drill that went on after people changed", { links: LONG_CHAIN.slice(0, 2), receipt: { at: CHANGED + 301 } }, "a drill"),
   await ended("rejected by nobody", { answers: approved(ada) }, "rejected"),
   await ended("cancelled by nobody", { answers: approved(ada) }, "cancelled"),
   await ended("expired a second too early", { receipt: { at: request.exp - 1 } }, "expired"),

@@ -4,7 +4,8 @@
  */
 import { fingerprint, thumbprint } from "../primitive.ts";
 import { encodeProof } from "../proof-form.ts";
-import { FAULTS, good } from "./proof-faults.ts";
+import { good } from "./proof-fault.ts";
+import { FAULTS } from "./proof-faults.ts";
 import { HSM } from "./keys.ts";
 import { STORIES } from "./stories.ts";
 

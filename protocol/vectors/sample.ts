@@ -156,6 +156,7 @@ export async function samples(): Promise<Sample[]> {
         known: [about.request],
         charter: 3,
         seal: { n: 2, key: ADA_SEAL.jwk },
+        card: thumbprint(CARD_PAYLOAD.seal),
         log: LOG_HEAD,
         witness: (await sampleOf(WITNESS, { ...fromAda("witness"), checkpoint }, ADA)).jws,
       },

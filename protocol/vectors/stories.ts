@@ -98,6 +98,16 @@ export const COIN = transfer("pay in coin", FOUNDED, {
     nonce: 0,
   },
 });
+/** Asked for shortly before somebody new came, or the identity was replaced. */
+export const LATE = transfer("pay while something changes", FOUNDED, {}, HSM, NOW + 3000);
+const late = {
+  links: LONG_CHAIN.slice(0, 2),
+  request: LATE,
+  proposal: await proposalOf(LATE),
+  answers: approved(ada, bob),
+};
+/** When the act of that is signed. */
+export const CHANGED = nth(LONG_CHAIN, 2).act.iat;
 const coin = { limit: "21000", maxFeePerGas: "30000000000", maxPriorityFeePerGas: "1000000000" };
 
 export const STORIES: Record<string, Story> = {
@@ -117,6 +127,31 @@ export const STORIES: Record<string, Story> = {
     ...approved(bob, dan),
   ]),
   "still open": await sent("pay later", "pending", approved(ada)),
+  "approved, and waiting": await sent("pay soon", "approved", approved(ada, bob)),
+  "approved while the clock was a minute behind": {
+    ...(await sent("pay behind", "approved", [
+      { kind: "approval", by: ada, record: { at: NOW - 60 } },
+      ...approved(bob),
+    ])),
+    issuedAt: NOW - 60,
+  },
+  "open again, after one withdrew": await sent("pay perhaps", "pending", [
+    ...approved(ada, bob),
+    { kind: "withdrawal", by: bob },
+  ]),
+  "signed in its last second": {
+    ...(await sent("pay just now", "signed", approved(ada, bob))),
+    receipt: { at: transfer("pay just now", FOUNDED).exp },
+  },
+  "signed while people changed": { ...late, state: "signed", signed: signedForm(LATE), receipt: { at: CHANGED + 300 } },
+  "void because people changed": { ...late, state: "void", receipt: { at: CHANGED + 301 } },
+  "signed before a rotation, and not handed out in time": {
+    ...late,
+    links: SHORT_CHAIN.slice(0, 2),
+    noteBy: NEXT_HSM,
+    state: "expired",
+    receipt: { at: LATE.exp },
+  },
   rejected: await sent("pay nobody", "rejected", [...approved(ada), { kind: "rejection", by: bob }]),
   cancelled: await sent("pay not", "cancelled", [{ kind: "cancellation", by: olga }]),
   expired: await sent("pay too late", "expired", approved(ada)),

@@ -40,6 +40,8 @@ export interface Story {
   readonly noteBy?: VectorKey;
   /** Who proposed it, as the log says; the initiator where it is left out. */
   readonly proposer?: string;
+  /** When it was asked for, as the log says; the request's own time where it is left out. */
+  readonly issuedAt?: number;
   /** Replaces members of the last state. */
   readonly receipt?: object;
   readonly signed?: string;
@@ -138,7 +140,7 @@ function recordOf({ kind, by, record = {} }: Answer, jws: string, at: number): R
   };
 }
 
-/** The proof of a story. Its log has other entries before, between and after. */
+/** The proof of a story, also of one whose entries no log would take. Its log has other entries before, between and after. */
 export async function tell(story: Story): Promise<Proof> {
   const { links, request, proposal, answers, state, by = HSM, founder = HSM } = story;
   const { digest } = written(request);
@@ -155,24 +157,25 @@ export async function tell(story: Story): Promise<Proof> {
   for (const one of links) if (one !== story.act) entryOf(one);
   const of = proposal === null ? null : sha256Hex(new TextEncoder().encode(proposal));
   const person = story.proposer ?? request.initiator;
-  const proposed = tree.append({ v: 1, kind: "proposal", at: request.iat, request: id, person, of });
+  const proposed = tree.add(JSON.stringify({ v: 1, kind: "proposal", at: request.iat, request: id, person, of }));
   noise(request.iat);
-  const issued = tree.append({ v: 1, kind: "request", at: request.iat, request: id, digest });
+  const issued = tree.append({ v: 1, kind: "request", at: story.issuedAt ?? request.iat, request: id, digest });
   const messages: string[] = [];
   const records: RequestRecord[] = [];
-  const common = { v: 1, kind: "state", request: id, digest } as const;
+  const tellState = ({ at, n, ...rest }: Pick<Receipt, "at" | "n" | "state" | "records" | "hash">, change = {}) =>
+    tree.add(JSON.stringify({ v: 1, kind: "state", at, request: id, digest, n, ...rest, ...change }));
   for (const one of answers) {
     const jws = await answer(request, one);
     messages.push(jws);
     records.push(recordOf(one, jws, request.iat + 60));
-    tree.append({ ...common, at: request.iat + 60, n: messages.length, state: "pending", records: [...records], hash: null });
+    tellState({ at: request.iat + 60, n: messages.length, state: "pending", records, hash: null });
     noise(request.iat + 60);
   }
   const signed = story.signed ?? null;
   const hash = signed === null ? null : `0x${bytesToHex(keccak_256(hexToBytes(signed.slice(2))))}`;
   const act = story.act === undefined ? null : entryOf(story.act);
   const at = story.act?.act.iat ?? (state === "expired" ? request.exp : request.iat + 120);
-  const last = tree.append({ ...common, at, n: messages.length + 1, state, records, hash, ...story.receipt });
+  const last = tellState({ at, n: messages.length + 1, state, records, hash }, story.receipt);
   for (let after = 0; after < 5; after += 1) noise(at + after);
   const lastBy = story.noteBy ?? by;
   return {

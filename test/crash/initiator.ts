@@ -5,7 +5,15 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "../../hsm-agent/control.ts";
 import type { Claims, MessageType } from "../../protocol/envelope.ts";
-import { CANCELLATION, MOTION, type MotionMessage, PROPOSAL } from "../../protocol/message.ts";
+import {
+  CANCELLATION,
+  INVITATION,
+  type Invitation,
+  MOTION,
+  type MotionMessage,
+  PROPOSAL,
+  VOUCH,
+} from "../../protocol/message.ts";
 import type { PublicJwk } from "../../protocol/primitive.ts";
 import { type Key, keyOf } from "../harness/bridge-client.ts";
 import { jtiOf, message } from "../harness/message.ts";
@@ -35,17 +43,18 @@ const AGAIN = [
 
 export class Initiator {
   readonly name: string;
+  /** Thumbprint of the identity that it proposes to. */
+  readonly hsm: string;
   readonly #world: Pick<World, "ask">;
   readonly #ledger: Ledger;
   readonly #key: Key;
-  readonly #hsm: string;
 
   private constructor(name: string, world: Pick<World, "ask">, ledger: Ledger, key: Key, hsm: string) {
     this.name = name;
     this.#world = world;
     this.#ledger = ledger;
     this.#key = key;
-    this.#hsm = hsm;
+    this.hsm = hsm;
   }
 
   /** Somebody whose key file is in this world. `hsm`: thumbprint of the identity. */
@@ -74,6 +83,19 @@ export class Initiator {
   /** Proposes a change of what is governed. */
   async move(motion: MotionMessage["motion"]): Promise<string> {
     return await this.#propose("motion", await this.#sign(MOTION, { motion, recovery: false }));
+  }
+
+  /** Invites somebody with the public half of a one-time key. */
+  async invite(invitation: Pick<Invitation, "name" | "roles" | "key" | "until">): Promise<void> {
+    await this.ask({ command: "invite", jws: await this.#sign(INVITATION, invitation) });
+  }
+
+  /** "These six words were read aloud to me": resolves with the id of the ENROLL that is asked for then. */
+  async vouch(name: string, words: string): Promise<string> {
+    const jws = await this.#sign(VOUCH, { name, words, recovery: false });
+    const { request } = await this.ask<{ request: string }>({ command: "pairing.vouch", jws });
+    this.#ledger.proposed(jtiOf(jws), request);
+    return request;
   }
 
   /** Takes a request back; it may have ended otherwise meanwhile. Where nobody was asked yet, nobody but its initiator is told. */
@@ -122,7 +144,7 @@ export class Initiator {
   }
 
   async #sign<T extends Claims>(type: MessageType<T>, body: Omit<T, keyof Claims>): Promise<string> {
-    return await message(type, this.#key, this.#hsm, body);
+    return await message(type, this.#key, this.hsm, body);
   }
 }
 

@@ -112,13 +112,25 @@ export class Load {
   }
 }
 
-/** What people answer to a request of the load. */
-export function planOf(seed: number): (request: RequestPayload, person: string) => Answer {
+export interface PlanOptions {
+  /** Whether what is asked on this network is of the load. */
+  readonly isOurs?: (network: string) => boolean;
+  /** How many of those who are asked answer at all; nobody is left out where it is not said. */
+  readonly answering?: number;
+}
+
+/** What people answer to a request of the load; to any other they say yes. */
+export function planOf(
+  seed: number,
+  { isOurs = (network) => network === NETWORK, answering = Number.POSITIVE_INFINITY }: PlanOptions = {},
+): (request: RequestPayload, person: string) => Answer {
   return (request, person) => {
-    if (request.verb !== "SEND" || request.network.id !== NETWORK) return "approve";
+    if (request.verb !== "SEND" || !isOurs(request.network.id)) return "approve";
     const number = numberOf(request.effect.amount);
-    const [first] = request.quorum.people;
-    return fateOf(seed, number) === "rejected" && person === first ? "reject" : "approve";
+    const { people } = request.quorum;
+    const at = people.indexOf(person);
+    if (at === 0 && fateOf(seed, number) === "rejected") return "reject";
+    return (at + number) % people.length < answering ? "approve" : "nothing";
   };
 }
 

@@ -9,12 +9,10 @@ import { REQUEST, type RequestPayload, requestDigest } from "../../protocol/requ
 import { type Arrived, Member } from "../harness/member.ts";
 import { claimsOf, jtiOf } from "../harness/message.ts";
 import type { Ledger } from "./ledger.ts";
-import { watchReceipts } from "./receipts.ts";
 
-/** Milliseconds between two looks at the connection. */
+/** Milliseconds between two looks at the connection, and until what was missed is asked for again: as in an extension. */
 const LOOK = 250;
-/** Messages that may not have been looked at yet. */
-const RECENT = 200;
+const ASK_AGAIN = 10_000;
 
 export type Answer = "approve" | "reject" | "nothing";
 
@@ -65,34 +63,21 @@ export class Person extends Member {
       if (!this.#stopped) this.faults.push(`${this.name}: ${error instanceof Error ? error.message : String(error)}`);
     };
     const all = async (opened: Promise<unknown>) => await opened.catch(fail);
-    void all(
-      this.mail.find(REQUEST, ({ payload, jws, bytes }) => {
-        this.#take(payload, jws, requestDigest(bytes));
-        return undefined;
-      }),
-    );
-    void all(
-      watchReceipts(
-        this,
-        ({ request, state, records }) => {
-          const mine = records.filter(({ person }) => person === this.name).map(({ of }) => of);
-          this.#receive(request, state, mine);
-        },
-        () => this.#stopped,
-      ),
-    );
-    void all(
-      this.mail.find(FREEZES, ({ payload }) => {
+    const { mail } = this;
+    mail.asking.first = ASK_AGAIN;
+    mail.log.follow(({ request, state, records }) => {
+      if (this.#stopped) return;
+      const mine = records.filter(({ person }) => person === this.name).map(({ of }) => of);
+      this.#receive(request, state, mine);
+    });
+    const followed = [
+      mail.follow(REQUEST, ({ payload, jws, bytes }) => this.#take(payload, jws, requestDigest(bytes))),
+      mail.follow(FREEZES, ({ payload }) => {
         for (const { of } of payload.freezes) if (of !== null) this.#confirm(of);
-        return undefined;
       }),
-    );
-    void all(
-      this.mail.find(REFUSAL, ({ payload }) => {
-        this.#refused(payload.of, payload.code, payload.request);
-        return undefined;
-      }),
-    );
+      mail.follow(REFUSAL, ({ payload }) => this.#refused(payload.of, payload.code, payload.request)),
+    ];
+    for (const one of followed) void all(one);
     this.#keeping = all(this.#keep()).then(() => undefined);
   }
 
@@ -115,14 +100,6 @@ export class Person extends Member {
     this.close();
     await this.#keeping;
     this.close();
-  }
-
-  /** Lets go of messages that were read long ago. Where nobody looks for them again, as in a soak. */
-  forget(): void {
-    const { messages, views } = this.mail;
-    const [first = ""] = messages;
-    views.length = 0;
-    if (messages.length > 2 * RECENT) messages.fill(first, 0, messages.length - RECENT);
   }
 
   #take(payload: RequestPayload, jws: string, digest: string): void {

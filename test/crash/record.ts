@@ -59,7 +59,7 @@ function read(db: DatabaseSync): AgentRecord {
         { request: String(row["request"]), kind: String(row["kind"]), person: String(row["person"]) },
       ]),
     ),
-    freezes: new Set(marks.map((row) => String(row["key"]).split(" ")[1] ?? "")),
+    freezes: new Set(marks.map((row) => String(row["key"]).split(" ").at(-1) ?? "")),
     acts: Number(db.prepare("SELECT count(*) AS n FROM acts").get()?.["n"]),
   };
 }

@@ -33,6 +33,8 @@ export type Deed = "frames" | "delays" | "cuts" | "repeats" | "swaps" | "halfOpe
 const REPEATED = /"t":"(send|accepted|deliver)"/;
 const SWAPPED = /"t":"send"/;
 const RECEIVER = /"to":"([\w-]+)"/;
+/** Characters in which a frame says what it is and for whom: its body, which may be long, comes last. */
+const HEAD = 200;
 /** Milliseconds that a frame waits for another one to be swapped with. */
 const SWAP_WAIT = 50;
 
@@ -106,35 +108,35 @@ export class BadLink {
     opened: Promise<unknown>,
     wire: { readonly cut: () => void; readonly die: () => void; readonly isDead: () => boolean },
   ): void {
-    const pass = (text: string): void => {
-      if (!wire.isDead() && to.readyState === WebSocket.OPEN) to.send(text);
+    const pass = (frame: Buffer): void => {
+      if (!wire.isDead() && to.readyState === WebSocket.OPEN) to.send(frame, { binary: false });
     };
     // In order: what waits holds up what came after it.
     let queue: Promise<unknown> = opened;
-    let held: string | undefined;
+    let held: Buffer | undefined;
     const release = (): void => {
       if (held !== undefined) pass(held);
       held = undefined;
     };
-    from.on("message", (data: Buffer) => {
-      const text = data.toString("utf8");
+    from.on("message", (frame: Buffer) => {
+      const head = headOf(frame);
       queue = queue.then(async () => {
         if (wire.isDead()) return;
-        const fate = this.#fateOf(text);
+        const fate = this.#fateOf(head);
         if (fate.delay > 0) await new Promise((resolve) => setTimeout(resolve, fate.delay));
         if (fate.ends === "cut") return wire.cut();
         if (fate.ends === "halfOpen") return wire.die();
         if (fate.swap && held === undefined) {
-          held = text;
+          held = frame;
           setTimeout(() => {
             queue = queue.then(release);
           }, SWAP_WAIT).unref();
           return;
         }
         // What would be overtaken by something for the same receiver goes first after all.
-        if (this.#badness.inOrder && held !== undefined && receiverOf(held) === receiverOf(text)) release();
-        pass(text);
-        if (fate.repeat) pass(text);
+        if (this.#badness.inOrder && held !== undefined && receiverOf(headOf(held)) === receiverOf(head)) release();
+        pass(frame);
+        if (fate.repeat) pass(frame);
         release();
       });
       queue.catch(wire.cut);
@@ -144,7 +146,7 @@ export class BadLink {
     from.on("close", () => wire.isDead() || wire.cut());
   }
 
-  #fateOf(text: string): { delay: number; ends: "cut" | "halfOpen" | "no"; repeat: boolean; swap: boolean } {
+  #fateOf(head: string): { delay: number; ends: "cut" | "halfOpen" | "no"; repeat: boolean; swap: boolean } {
     const { delay, cut, repeat, swap, halfOpen } = this.#badness;
     const happens = (oneIn: number, deed: Deed): boolean => {
       if (!this.isBad || oneIn === 0 || !this.#chance.once(oneIn)) return false;
@@ -156,12 +158,16 @@ export class BadLink {
     return {
       delay: happens(delay.oneIn, "delays") ? 1 + this.#chance.int(delay.most) : 0,
       ends: isEnd,
-      repeat: REPEATED.test(text) && happens(repeat, "repeats"),
-      swap: SWAPPED.test(text) && happens(swap, "swaps"),
+      repeat: REPEATED.test(head) && happens(repeat, "repeats"),
+      swap: SWAPPED.test(head) && happens(swap, "swaps"),
     };
   }
 }
 
-function receiverOf(text: string): string | undefined {
-  return RECEIVER.exec(text)?.[1];
+function headOf(frame: Buffer): string {
+  return frame.toString("latin1", 0, HEAD);
+}
+
+function receiverOf(head: string): string | undefined {
+  return RECEIVER.exec(head)?.[1];
 }

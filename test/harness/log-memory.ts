@@ -26,9 +26,24 @@ export class LogMemory {
   known: Known | null = null;
   /** How often a view was no continuation of what is known. */
   splits = 0;
+  #keeps = true;
+  #take: (receipt: Receipt) => void = () => undefined;
 
   get head(): TreeHead | null {
     return this.known?.head ?? null;
+  }
+
+  /** Gives each receipt to `take`, those that came already first. The last one that is named here gets them. */
+  follow(take: (receipt: Receipt) => void): void {
+    this.#take = take;
+    for (const receipt of this.receipts) take(receipt);
+  }
+
+  /** Lets go of the views and receipts that came, and keeps none any more. */
+  keepNothing(): void {
+    this.#keeps = false;
+    this.views.length = 0;
+    this.receipts.length = 0;
   }
 
   /**
@@ -38,14 +53,19 @@ export class LogMemory {
   async look(
     text: string,
     { hsm, ...expected }: { origin: string; keys: readonly PublicJwk[]; hsm: string },
-  ): Promise<Judged> {
-    this.views.push(text);
+  ): Promise<{ readonly judged: Judged; readonly receipts: readonly Receipt[] }> {
+    if (this.#keeps) this.views.push(text);
     const { view, head, by, entries } = await openView(text, expected);
     const judged = by === hsm ? this.#judge(head, view) : "older";
     if (judged === "accepted") this.known = { head, note: view.checkpoint };
-    if (judged === "split") this.splits += 1;
-    else this.receipts.push(...entries.filter((entry) => entry.kind === "state"));
-    return judged;
+    if (judged === "split") {
+      this.splits += 1;
+      return { judged, receipts: [] };
+    }
+    const receipts = entries.filter((entry) => entry.kind === "state");
+    if (this.#keeps) this.receipts.push(...receipts);
+    for (const receipt of receipts) this.#take(receipt);
+    return { judged, receipts };
   }
 
   #judge(head: TreeHead, { from, consistency }: OpenedView["view"]): Judged {

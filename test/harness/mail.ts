@@ -12,17 +12,13 @@ import { type PublicJwk, thumbprint } from "../../protocol/primitive.ts";
 import { REQUEST } from "../../protocol/request.ts";
 import { makeSealKey, publicSealJwk, seal, unseal } from "../../protocol/seal.ts";
 import { isView } from "../../protocol/view.ts";
+import { Asking } from "./asking.ts";
 import { BridgeClient, type Key, newJti, now } from "./bridge-client.ts";
+import { CardReader } from "./card-reader.ts";
+import { Inbox, type Opened } from "./inbox.ts";
 import { LogMemory } from "./log-memory.ts";
-import { claimsOf, frameIdOf, isPast, jtiOf, message, nextKeyOf, openCard, signerOf } from "./message.ts";
+import { claimsOf, frameIdOf, jtiOf, message, nextKeyOf, openCard, signerOf } from "./message.ts";
 import { retry } from "./retry.ts";
-
-/** A message that came, opened. */
-export interface Opened<T> {
-  readonly payload: T;
-  readonly bytes: Uint8Array;
-  readonly jws: string;
-}
 
 interface Parts {
   readonly key: Key;
@@ -35,8 +31,11 @@ interface Parts {
 export class Mail {
   readonly key: Key;
   readonly port: number;
-  /** Every envelope that came and was unsealed, oldest first. Nothing of it is verified here. */
-  readonly messages: string[] = [];
+  readonly #inbox = new Inbox(
+    async (type, jws) =>
+      await openEnvelope(jws, { type, keyOf: this.#keyFor(jws), audience: this.key.signer.kid, now: now() }),
+  );
+  readonly messages = this.#inbox.messages;
   readonly log = new LogMemory();
   readonly views = this.log.views;
   readonly receipts = this.log.receipts;
@@ -48,21 +47,20 @@ export class Mail {
   charter: Charter | null = null;
   /** Ids of the requests that those acts carried out. */
   readonly carriedOut: string[] = [];
-  /** Ids of the requests that came, and the identities that those for a rotation name. */
+  /** Ids of the requests that came and of which no end is known, and the identities that those for a rotation name. */
   readonly #asked = new Set<string>();
   readonly #next: PublicJwk[] = [];
   readonly #pinned = new Map<string, PublicJwk>();
   readonly #sealKeys = new Map<string, CryptoKey>();
-  readonly #waiting = new Set<() => void>();
   /** Thumbprint of the identity that signed the founding, once a welcome has said it. */
   #founder: string | undefined;
   #hsm: string;
   #seal: { n: number; key: PublicJwk };
   #client: BridgeClient;
+  readonly #cards = new CardReader();
   /** The number of the card that was last told what is known here; before the first sync that is nobody. */
   #told: number | undefined;
-  /** When the agent was last asked from where its log goes on. Milliseconds. */
-  #askedAt = 0;
+  readonly asking = new Asking(async () => await this.#syncAll());
 
   private constructor(parts: Parts & { client: BridgeClient }) {
     this.key = parts.key;
@@ -100,7 +98,7 @@ export class Mail {
     return await retry(async () => {
       const jws = this.#client.card;
       if (jws === null) throw new Error("the bridge has no card of the agent");
-      return await openCard(jws, this.#hsm);
+      return await this.#cards.read(jws, this.#hsm);
     });
   }
 
@@ -125,16 +123,24 @@ export class Mail {
   async sync(known: readonly string[] = []): Promise<string> {
     const card = await this.card();
     this.#told = card.n;
-    const jws = await this.makeSync(known);
+    this.asking.asked();
+    const jws = await this.makeSync(known, card);
     this.send(await seal(jws, card.seal));
     return jtiOf(jws);
   }
 
-  /** The sync that would be sent now. */
-  async makeSync(known: readonly string[] = []): Promise<string> {
+  /** The sync that would be sent now, to the key of this card. */
+  async makeSync(known: readonly string[], { seal: to }: Pick<Card, "seal">): Promise<string> {
     const { head, note } = this.log.known ?? { head: null, note: null };
     const witness = note === null ? null : await message(WITNESS, this.key, this.#hsm, { checkpoint: note });
-    const body = { known: [...known], charter: this.charter?.n ?? 0, seal: this.#seal, log: head, witness };
+    const body = {
+      known: [...known],
+      charter: this.charter?.n ?? 0,
+      seal: this.#seal,
+      card: thumbprint(to),
+      log: head,
+      witness,
+    };
     return await message(SYNC, this.key, this.#hsm, body);
   }
 
@@ -153,15 +159,18 @@ export class Mail {
 
   /** Waits for a message of a type of which `pick` makes something. All that came are looked at, oldest first. */
   async find<T extends Claims, R>(type: MessageType<T>, pick: (opened: Opened<T>) => R | undefined): Promise<R> {
-    for (let at = 0; ; at += 1) {
-      while (at >= this.messages.length) await this.#news();
-      const jws = this.messages[at] ?? "";
-      if (peekEnvelope(jws).typ !== type.typ || isPast(jws)) continue;
-      const expected = { type, keyOf: this.#keyFor(jws), audience: this.key.signer.kid, now: now() };
-      const opened = await openEnvelope(jws, expected);
-      const picked = pick({ ...opened, jws });
-      if (picked !== undefined) return picked;
-    }
+    return await this.#inbox.find(type, pick);
+  }
+
+  /** Gives each message of a type to `take`, those that came already first; one that comes, before it is acknowledged. */
+  async follow<T extends Claims>(type: MessageType<T>, take: (opened: Opened<T>) => void): Promise<void> {
+    await this.#inbox.follow(type, take);
+  }
+
+  /** Lets go of all that came, and keeps nothing of it any more: all that is of use is followed. `find` and `receipt` find nothing then. */
+  keepNothing(): void {
+    this.#inbox.keepNothing();
+    this.log.keepNothing();
   }
 
   /** Waits for a receipt that satisfies `until`. All that came are looked at, oldest first. */
@@ -169,19 +178,20 @@ export class Mail {
     for (;;) {
       const found = this.receipts.find(until);
       if (found !== undefined) return found;
-      await this.#news();
+      await this.#inbox.news();
     }
   }
 
   /** Resolves once an act has carried out this request. */
   async act(id: string): Promise<void> {
-    while (!this.carriedOut.includes(id)) await this.#news();
+    while (!this.carriedOut.includes(id)) await this.#inbox.news();
   }
 
   async reconnect(): Promise<void> {
     this.#client.close();
     this.#client = await retry(async () => await BridgeClient.connect(this.port, this.#hsm, this.key));
     this.#follow(this.#client);
+    this.asking.begin();
     if (this.#told !== undefined) await this.#syncAll();
   }
 
@@ -194,10 +204,6 @@ export class Mail {
 
   close(): void {
     this.#client.close();
-  }
-
-  async #news(): Promise<void> {
-    await new Promise<void>((resolve) => this.#waiting.add(resolve));
   }
 
   #follow(client: BridgeClient): void {
@@ -213,22 +219,22 @@ export class Mail {
     if (n > told) await this.#syncAll();
   }
 
-  /** A sync by itself: every request that came is known. */
+  /** A sync by itself: every request that came is known, but for those that have ended. */
   async #syncAll(): Promise<void> {
-    const ended = new Set(this.receipts.filter(({ state }) => !OPEN.has(state)).map(({ request }) => request));
-    await this.sync([...this.#asked].filter((id) => !ended.has(id)).slice(-500));
+    await this.sync([...this.#asked].slice(-500));
   }
 
   async #pump(client: BridgeClient): Promise<void> {
     for (;;) {
-      const frame = await client.take(({ t }) => t === "deliver").catch(() => undefined);
-      if (frame?.t !== "deliver") return;
+      // All but what `drained` waits for: what nobody takes would be kept for ever.
+      const frame = await client.take(({ t }) => t !== "pong").catch(() => undefined);
+      if (frame === undefined) return;
+      if (frame.t !== "deliver") continue;
       await this.#receive(frame.body).catch((error: unknown) => {
         this.refused.push(error instanceof Error && "code" in error ? String(error.code) : String(error));
       });
       if (client.isOpen) client.send({ v: 1, t: "ack", seq: frame.seq });
-      for (const look of this.#waiting) look();
-      this.#waiting.clear();
+      this.#inbox.tell();
     }
   }
 
@@ -239,7 +245,7 @@ export class Mail {
     if (typ === ACT.typ) await this.#apply(text);
     if (typ === WELCOME.typ) await this.#meet(text);
     if (typ === REQUEST.typ) this.#note(text);
-    this.messages.push(text);
+    await this.#inbox.add(text);
   }
 
   #note(request: string): void {
@@ -258,10 +264,10 @@ export class Mail {
   async #look(text: string): Promise<void> {
     const keys = [...this.#pinned.values(), ...this.#next];
     const origin = originOf(this.#founder ?? this.#hsm);
-    const judged = await this.log.look(text, { origin, keys, hsm: this.#hsm });
-    if (judged !== "unproven" || Date.now() - this.#askedAt < ASK_EVERY) return;
-    this.#askedAt = Date.now();
-    void this.#syncAll().catch(() => undefined);
+    const { judged, receipts } = await this.log.look(text, { origin, keys, hsm: this.#hsm });
+    for (const { request, state } of receipts) if (!OPEN.has(state)) this.#asked.delete(request);
+    if (judged === "accepted") this.asking.proved();
+    if (judged === "unproven") this.asking.want();
   }
 
   /** One that is known already changes nothing; one that comes too early is asked for again by the next sync. */
@@ -292,5 +298,3 @@ export class Mail {
 }
 
 const OPEN: ReadonlySet<string> = new Set(["proposed", "pending", "approved"]);
-/** Many views may be under way when one does not fit. Milliseconds. */
-const ASK_EVERY = 1_000;

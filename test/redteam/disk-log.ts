@@ -46,7 +46,7 @@ export const DISK_LOG: readonly Attack<Disk>[] = [
   {
     id: "replayed-syncs",
     by: "hostile bridge",
-    what: "Record and token of before a rejection are restored together, and the bridge repeats what everybody's browsers had said of the log until then, and an approval of that time that it had kept back",
+    what: "Record and token of before a rejection are restored together, and the bridge repeats what everybody's browsers had said of the log until then, as it was and, opened by the keys on the disk, sealed anew to the card of today, and an approval of that time that it had kept back",
     tries: 2,
     refused: ["stays approved", "nobody heard"],
     run: async (disk, tally) => {
@@ -55,12 +55,13 @@ export const DISK_LOG: readonly Attack<Disk>[] = [
       await afterRejection(disk, tally, async ({ id, request, recorded, keptBack, goBack }) => {
         await whileEdited(disk, tally, goBack, async () => {
           await alone(disk);
-          for (const [member, body] of recorded) {
-            const { length } = member.mail.messages;
-            member.mail.send(body);
-            // It is answered, as it was then.
-            await until(() => member.mail.messages.length > length);
-          }
+          for (const [member, jws, body] of recorded)
+            for (const again of [body, await seal(jws, (await member.mail.card()).seal)]) {
+              const { length } = member.mail.messages;
+              member.mail.send(again);
+              // It is answered, as it was then.
+              await until(() => member.mail.messages.length > length);
+            }
           bob.mail.send(keptBack);
           await waitForRequest(world, request.payload.request, ({ records }) => records.length === 2);
           await mustStayApproved(disk, tally, id);
@@ -135,7 +136,7 @@ interface Rejected {
   /** Record and token when Alice had approved. */
   readonly before: Copy;
   /** What the browsers would have said then, sealed to the card of then. */
-  readonly recorded: readonly (readonly [Member, string])[];
+  readonly recorded: readonly (readonly [Member, string, string])[];
   /** Bob's approval of then, which the bridge did not deliver. */
   readonly keptBack: string;
   /** Puts back what was before. */
@@ -156,9 +157,12 @@ export async function afterRejection(
   const [request, seen] = [await bob.request(id), await carol.request(id)];
   await person(disk, "Alice").decide(id);
   await everybodySaw(disk);
-  const recorded: [Member, string][] = [];
-  for (const member of disk.members.values())
-    recorded.push([member, await seal(await member.mail.makeSync(), (await member.mail.card()).seal)]);
+  const recorded: [Member, string, string][] = [];
+  for (const member of disk.members.values()) {
+    const card = await member.mail.card();
+    const jws = await member.mail.makeSync([], card);
+    recorded.push([member, jws, await seal(jws, card.seal)]);
+  }
   const keptBack = await seal(await bob.approval(request), (await bob.mail.card()).seal);
   await world.agent().stop();
   const before = copyOf(world);

@@ -106,7 +106,7 @@ export const PEOPLE: readonly Attack<Setting>[] = [
         await stage.approval(asked, eve),
         await stage.sign(eve.key, REJECTION, { request: asked.id, digest: asked.digest, reason: "other" }),
         await stage.sign(eve.key, FREEZE, { vault: null }),
-        await stage.sign(eve.key, SYNC, { known: [], charter: 0, seal, log: null, witness: null }),
+        await stage.sign(eve.key, SYNC, { known: [], charter: 0, seal, card: eve.kid, log: null, witness: null }),
       ];
       for (const jws of messages) await stage.attempt(tally, async () => await stage.strikeWith(jws, eve.kid));
       await stage.settled(stage.ada);

@@ -38,6 +38,12 @@ export class MemoryWatch {
     this.samples.push({ work, held, rss });
   }
 
+  /** The newest look, for a person. */
+  get last(): string {
+    const { held = 0, rss = 0 } = this.samples.at(-1) ?? {};
+    return `${Math.round(held / 1024)} KiB held, ${Math.round(rss / 1024)} KiB in all`;
+  }
+
   /** By how much it grew over the second half of the work, by least squares. */
   growth(): { readonly held: number; readonly rss: number } {
     const half = this.samples.slice(Math.floor(this.samples.length / 2));

@@ -16,7 +16,7 @@ import { readRecord } from "../crash/record.ts";
 import { BadLink, type Badness, type Deed } from "../harness/bad-link.ts";
 import { NETWORK, VAULT } from "../harness/policy-plan.ts";
 import { type Founder, makeWorld, type World } from "../harness/world.ts";
-import { foundQuickly } from "./founding.ts";
+import { enrol, FOUNDERS_MAX, foundQuickly } from "./founding.ts";
 import { HEAP_MODULE, MemoryWatch } from "./memory.ts";
 
 /** Requests under way at a time: of each of the initiators a quarter, far below what one of them may have open. */
@@ -25,7 +25,9 @@ const WINDOW = 48;
 const PATIENCE = 120_000;
 /** Looks at the memory. */
 const LOOKS = 40;
+/** Five people decide on a network, by two; three of them answer, so that mostly one is too late, and two look on. */
 const GROUP = 5;
+const ANSWERING = 3;
 
 /** One frame in so many. */
 const MEMBERS: Badness = {
@@ -53,6 +55,8 @@ function agentsLink(requests: number): Badness {
   };
 }
 
+const APPROVER = ["approver"] as const;
+const ADMIN = ["approver", "admin"] as const;
 const INITIATORS = ["Olga", "Oscar", "Otto", "Oona"];
 
 export interface SoakOptions {
@@ -106,7 +110,7 @@ async function run(
   };
   const people: Founder[] = [
     ...INITIATORS.map((name) => ({ name, roles: ["initiator"] as const })),
-    ...names.map((name, at) => ({ name, roles: at < 3 ? (["approver", "admin"] as const) : (["approver"] as const) })),
+    ...names.slice(0, FOUNDERS_MAX).map((name, at) => ({ name, roles: at < 3 ? ADMIN : APPROVER })),
   ];
   const world = await withHeap(join(notes, "heap-"), async () => {
     return await makeWorld({
@@ -118,12 +122,19 @@ async function run(
   ends.push(() => world.dispose());
   const port = await link(world.port, MEMBERS);
   const ledger = new Ledger();
-  const persons = names.map((name) => new Person({ world: { port }, name, ledger, plan: planOf(seed) }));
+  const plan = planOf(seed, { isOurs: () => true, answering: ANSWERING });
+  const persons = names.map((name) => new Person({ world: { port }, name, ledger, plan }));
   ends.push(async () => await Promise.all(persons.map(async (person) => await person.stop())).then(() => undefined));
-  await foundQuickly(world, persons);
-  for (const person of persons) person.start();
+  const [founders, others] = [persons.slice(0, FOUNDERS_MAX), persons.slice(FOUNDERS_MAX)];
+  await foundQuickly(world, founders);
+  for (const person of founders) person.start();
   const initiators = await Promise.all(INITIATORS.map(async (name) => await Initiator.open(world, name, ledger)));
-  const networks = await openNetworks(world, initiators, ledger, names);
+  const [first] = initiators;
+  if (first === undefined) throw new Error("nobody proposes");
+  await enrol(first, ledger, others);
+  for (const person of others) person.start();
+  for (const { mail } of persons) mail.keepNothing();
+  const networks = await openNetworks(world, first, ledger, names);
   for (const one of links) one.isBad = true;
 
   const networkOf = (n: number) => networks[n % networks.length] ?? NETWORK;
@@ -139,9 +150,9 @@ async function run(
   const looking = setInterval(() => {
     if (load.begun < (requests * (watches.agent.samples.length + 1)) / LOOKS) return;
     void Promise.all([watches.agent.look(load.begun), watches.bridge.look(load.begun)]).catch(() => undefined);
-    for (const person of persons) person.forget();
+    const held = Object.entries(watches).map(([part, { last }]) => `${part} ${last}`);
     say?.(
-      `${seconds()} s, ${load.begun} requests begun, ${ledger.acknowledged} things acknowledged, ${framesOf(links)} frames`,
+      `${seconds()} s, ${load.begun} requests begun, ${ledger.acknowledged} things acknowledged, ${framesOf(links)} frames; ${held.join("; ")}`,
     );
   }, 500);
   ends.push(() => clearInterval(looking));
@@ -162,7 +173,7 @@ async function run(
     lost: judge.lost(),
     signedTwice: judge.signedTwice(),
     stuck: [...load.stuck, ...persons.flatMap((person) => person.unconfirmed)],
-    faults: [...load.faults, ...persons.flatMap(({ faults, refusals }) => [...faults, ...unforeseen(refusals)])],
+    faults: [...load.faults, ...persons.flatMap(faultsOf)],
     deeds,
     growth: { agent: watches.agent.growth(), bridge: watches.bridge.growth() },
     seconds: seconds(),
@@ -178,6 +189,15 @@ async function confirmed(persons: readonly Person[]): Promise<void> {
   const began = performance.now();
   while (persons.some((person) => person.unconfirmed.length > 0) && performance.now() - began < PATIENCE)
     await new Promise((resolve) => setTimeout(resolve, 200));
+}
+
+/** What somebody met that nobody should: also a message that did not verify. */
+function faultsOf({ name, faults, refusals, mail }: Person): string[] {
+  return [
+    ...faults,
+    ...unforeseen(refusals),
+    ...mail.refused.map((code) => `${name} could not use a message: ${code}`),
+  ];
 }
 
 /** Whoever is third or later is told that it is over. */
@@ -204,11 +224,10 @@ async function withHeap<T>(notes: string, make: () => Promise<T>): Promise<T> {
 /** A network for each five people, who decide there by two. */
 async function openNetworks(
   world: World,
-  [initiator]: readonly Initiator[],
+  initiator: Initiator,
   ledger: Ledger,
   names: readonly string[],
 ): Promise<string[]> {
-  if (initiator === undefined) throw new Error("nobody proposes");
   const shown = await world.ask<PolicyText & { digest: string; n: number }>({ command: "policy.show", n: null });
   const { digest: _digest, n: _n, ...text } = shown;
   const [rule] = text.rules;

@@ -1,14 +1,15 @@
 """
-The charter: protocol/README.md, "People", "Policy", "Governance" and "Verifying an act". Documents are what the acts make of them; what a
-schema bounds (lengths, look-alikes, how many there may be) is not asked again here.
+The charter: protocol/README.md, "People", "Policy", "Governance" and "Verifying an act". Documents are what the acts make of them.
 """
 
 import json
 
-from forms import dump, fingerprint, load, minute, need, open_jws, peek, sha256_hex, shape, signer_of, statement, thumbprint
+from documents import PEOPLE, members_of, names_of
+from envelope import claims_of, open_jws
+from forms import dump, fingerprint, load, minute, need, sha256_hex, signer_of, statement, thumbprint
+from messages import MESSAGES, RECOVERABLE
+from shapes import IN_ORDER, are_distinct
 
-ROLES = ["initiator", "approver", "admin", "auditor"]
-RECOVERABLE = ["ENROLL", "REMOVE", "POLICY", "ROTATE"]
 NEVER = 9_999_999_999
 
 
@@ -57,7 +58,7 @@ def quorum_for(verb, change, documents, initiator, is_recovery):
     if verb == "DRILL":
         rule = next((one for one in policy["rules"] if one["vault"] == change["vault"]), None)
         need(rule is not None and not is_recovery, "no rule for a drill")
-        names = able(group_of(policy, rule["approvers"]), "approver")
+        names = able(members_of(policy, rule["approvers"]), "approver")
         threshold, vendors = rule["threshold"], rule["vendors"]
     elif is_recovery:
         recovery = governance["recovery"]
@@ -67,12 +68,8 @@ def quorum_for(verb, change, documents, initiator, is_recovery):
     else:
         names = able([one["name"] for one in people["members"]], "admin")
         threshold, vendors = governance["threshold"], governance["vendors"]
-    need(len(names) >= threshold and can_meet(people, names, vendors), "the quorum cannot be reached")
+    need(64 >= len(names) >= threshold and can_meet(people, names, vendors), "the quorum cannot be reached")
     return {"threshold": threshold, "people": names, "vendors": vendors}, delay
-
-
-def group_of(policy, name):
-    return next((group["members"] for group in policy["groups"] if group["name"] == name), [])
 
 
 def apply_motion(verb, change, documents):
@@ -87,6 +84,7 @@ def apply_motion(verb, change, documents):
         people = json.loads(dump(documents["people"]))
         people["n"] += 1
         (enroll if verb == "ENROLL" else remove)(people, change)
+        PEOPLE(people)
         return whole({**documents, "people": people})
     return documents
 
@@ -97,7 +95,7 @@ def enroll(people, change):
         one = {"name": change["name"], "roles": [], "extensions": [], "files": [], "devices": []}
         people["members"].append(one)
     before = dump(one)
-    one["roles"] = [role for role in ROLES if role in one["roles"] or role in change["roles"]]
+    one["roles"] = [role for role in IN_ORDER if role in one["roles"] or role in change["roles"]]
     owned = {**keys_of(people, "extensions"), **keys_of(people, "files")}
     for kind, key in (("extensions", change["extension"]), ("files", change["file"])):
         if key is not None:
@@ -140,9 +138,12 @@ def remove(people, change):
 
 
 def whole(documents):
-    """Afterwards somebody can propose, and others decide."""
+    """Afterwards no two names are alike, somebody can propose, and others decide."""
     people, governance = documents["people"], documents["policy"]["governance"]
-    admins = [one["name"] for one in people["members"] if can_decide(people, one["name"], "admin")]
+    names = [one["name"] for one in people["members"]]
+    need(are_distinct(names_of(documents["policy"]) + names), "two names are alike")
+    admins = [name for name in names if can_decide(people, name, "admin")]
+    need(len(admins) <= 64, "more admins than a request names")
 
     def is_open(proposer):
         others = [name for name in admins if name != proposer]
@@ -215,25 +216,23 @@ def check_quorum(request, documents):
     """The quorum is the one that the documents give, and a recovery is seen for long enough."""
     is_recovery = request["notBefore"] is not None
     quorum, delay = quorum_for(request["verb"], request["change"], documents, request["initiator"], is_recovery)
-    need(shape(request["quorum"], "threshold people vendors") == quorum, "another quorum than the policy gives")
+    need(request["quorum"] == quorum, "another quorum than the policy gives")
     need(delay is None or request["notBefore"] >= request["iat"] + delay, "a recovery without its delay")
 
 
 def apply_act(charter, jws, founder):
     """README.md, "Verifying an act". `charter`: n, head, hsm, policy, people, spent; None before the founding."""
     current = charter["hsm"] if charter else founder
-    claimed = peek(jws)[1]
+    claimed = claims_of(jws)
     # 1 to 3. Who signed it, its place, its request.
     request = load(claimed["request"])
+    MESSAGES["request"](request)
+    need(request["verb"] != "SEND", "a transfer is no act")
     verb, change = request["verb"], request["change"]
     by = change["to"] if verb == "ROTATE" and claimed["iss"] != thumbprint(current) else current
     act, text = open_jws(jws, "act", {thumbprint(by): by}, claimed["iss"], NEVER - 1)
     need(act["n"] == (charter["n"] if charter else 0) + 1, "not the next act")
     need(act["previous"] == (charter["head"] if charter else None), "after another act")
-    request = shape(
-        load(act["request"]),
-        "v iss aud jti iat exp request verb change initiator quorum notBefore policy people statement",
-    )
     need(request["iss"] == act["iss"] and verb != "DRILL", "of another identity, or a drill")
     need((verb == "FOUND") == (charter is None) == (request["initiator"] is None), "a founding where none belongs")
     need(verb != "ROTATE" or thumbprint(change["to"]) != thumbprint(current), "a rotation to the same identity")
@@ -249,7 +248,6 @@ def apply_act(charter, jws, founder):
     line = statement(request, motion_parts(request), digest)
     keys = {kid: key for kid, (_, key) in {**keys_of(before["people"], "files"), **keys_of(before["people"], "extensions")}.items()}
     approvers = []
-    need(1 <= len(act["approvals"]) <= 64, "no approvals")
     for approval in act["approvals"]:
         opened, _ = open_jws(approval, "approval", keys, request["iss"], act["iat"])
         one = check_approval(opened, request, digest, line, before["people"])
@@ -268,4 +266,5 @@ def apply_act(charter, jws, founder):
         "people": after["people"],
         "spent": [] if is_changed else [*charter["spent"], request["request"]],
         "request": act["request"],
+        "at": act["iat"],
     }

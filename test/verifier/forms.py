@@ -6,7 +6,7 @@ import json
 import re
 import time
 
-from curve import keccak256, p256_verifies, secp256k1_recover
+from curve import keccak256, secp256k1_recover
 
 
 class Refused(Exception):
@@ -27,8 +27,14 @@ def sha256_hex(text):
 
 
 def dump(value):
-    """As JSON.stringify writes it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """As JSON.stringify writes it: of Unicode it escapes halves of a character alone."""
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", written)
+
+
+def length(text):
+    """Characters as everybody counts them here: units of UTF-16."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _no(what):
@@ -93,56 +99,6 @@ def thumbprint(jwk):
 
 def fingerprint(kid):
     return un64(kid).hex()
-
-
-MEMBERS = {
-    "act": "n previous request approvals policy people",
-    "approval": "request digest address signature log",
-    "rejection": "request digest reason",
-    "withdrawal": "request digest",
-    "cancellation": "request",
-    "proposal": "vault network asset amount to gas",
-    "motion": "motion recovery",
-    "vouch": "name words recovery",
-    "SEND": "request verb vault network token payee sign effect initiator quorum policy people statement",
-    "request": "request verb change initiator quorum notBefore policy people statement",
-}
-
-
-def peek(jws):
-    """Header and payload, unverified: only to choose what to verify it by."""
-    parts = jws.split(".")
-    need(len(parts) == 3, "no compact JWS")
-    try:
-        return tuple(json.loads(un64(part).decode()) for part in parts[:2])
-    except ValueError as error:
-        raise Refused("no compact JWS") from error
-
-
-def open_jws(jws, name, keys, audience, now):
-    """A message of this type under one of `keys` (thumbprint to JWK). Returns its payload and the payload's exact text."""
-    header, payload, signature = (un64(part) for part in match(r"[\w-]+\.[\w-]+\.[\w-]+", jws).split("."))
-    head = shape(load(header.decode()), "alg typ kid")
-    need(head["alg"] == "ES256" and head["typ"] == f"oc-{name}+jws", f"not of type {name}")
-    need(head["kid"] in keys, "of a key that is not known here")
-    need(len(signature) == 64, "no ES256 signature")
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    signed = sha256(jws.rsplit(".", 1)[0].encode())
-    need(p256_verifies(*point_of(keys[head["kid"]]), signed, r, s), "its signature does not verify")
-    try:
-        text = payload.decode()
-    except UnicodeDecodeError as error:
-        raise Refused("not UTF-8") from error
-    claims = load(text)
-    need(isinstance(claims, dict), "no payload")
-    members = MEMBERS["SEND" if name == "request" and claims.get("verb") == "SEND" else name]
-    shape(claims, f"v iss aud jti iat exp {members}")
-    need(claims["v"] == 1 and claims["iss"] == head["kid"], "not of its issuer")
-    need(isinstance(claims["aud"], list) and audience in claims["aud"], "meant for somebody else")
-    need(len(un64(claims["jti"])) == 16, "no jti")
-    need(seconds(claims["iat"]) <= now + 120, "from the future")
-    need(seconds(claims["exp"]) > now and claims["exp"] > claims["iat"], "expired")
-    return claims, text
 
 
 def checksum(digits):

@@ -4,23 +4,10 @@ import base64
 import re
 
 from curve import p256_verifies
-from forms import Refused, load, match, need, number, point_of, seconds, sha256, shape, un64
+from forms import Refused, length, point_of, sha256
 
 SIZE_MAX = 2**40
 SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
-HEX = "[0-9a-f]{64}"
-ID = "[0-9A-HJKMNP-TV-Z]{16}"
-STATES = "proposed pending approved signed enacted rejected cancelled expired void failed".split()
-KINDS = "approval rejection withdrawal cancellation".split()
-VERBS = "FOUND ENROLL REMOVE POLICY ROTATE UNFREEZE RESTORE DRILL".split()
-ENTRIES = {
-    "proposal": "request person of",
-    "request": "request digest",
-    "state": "request digest n state records hash",
-    "released": "request hash",
-    "act": "n verb request head",
-    "freeze": "vault by of",
-}
 
 
 def leaf_hash(data):
@@ -88,34 +75,6 @@ def is_consistent(first, first_root, size, root, path):
         return False
 
 
-def read_entry(text):
-    """An entry of the log in its one spelling."""
-    entry = load(text)
-    need(isinstance(entry, dict) and entry.get("kind") in ENTRIES, "no entry")
-    shape(entry, f"v kind at {ENTRIES[entry['kind']]}")
-    need(entry["v"] == 1 and len(text) <= 24_576, "no entry")
-    seconds(entry["at"])
-    for name in ("digest", "head"):
-        if name in entry:
-            match(HEX, entry[name])
-    if "request" in entry:
-        match(ID, entry["request"])
-    if "n" in entry:
-        number(entry["n"], 1)
-    if entry.get("hash") is not None:
-        match(f"0x{HEX}", entry["hash"])
-    need(entry["kind"] != "act" or entry["verb"] in VERBS, "an unknown verb")
-    if entry["kind"] == "state":
-        need(entry["state"] in STATES and isinstance(entry["records"], list), "an unknown state")
-        for record in entry["records"]:
-            shape(record, "kind person of at vendor address reason")
-            need(record["kind"] in KINDS and len(un64(record["of"])) == 16, "no record")
-            seconds(record["at"])
-            if record["address"] is not None:
-                match("0x[0-9A-Fa-f]{40}", record["address"])
-    return entry
-
-
 def _step(number, holds, what):
     if not holds:
         refused = Refused(what)
@@ -128,7 +87,7 @@ def open_checkpoint(note, origin, key):
     text, empty, rest = note.partition("\n\n")
     lines = text.split("\n")
     signatures = rest.split("\n")
-    _step(1, len(note) <= 4096 and empty and len(lines) == 3, "malformed")
+    _step(1, length(note) <= 4096 and empty and len(lines) == 3, "malformed")
     _step(2, lines[0] == origin, "of another log")
     size, root = lines[1], _base64(lines[2])
     is_size = re.fullmatch("0|[1-9][0-9]{0,12}", size, re.ASCII) and int(size) <= SIZE_MAX

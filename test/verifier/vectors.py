@@ -6,7 +6,8 @@ import sys
 
 from charter import apply_act, references
 from forms import Refused, dump, thumbprint
-from log import is_consistent, is_included, leaf_hash, open_checkpoint, read_entry, root_of
+from log import is_consistent, is_included, leaf_hash, open_checkpoint, root_of
+from messages import read_entry
 from verify import STEPS, verify_proof
 
 

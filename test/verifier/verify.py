@@ -7,29 +7,22 @@ import pathlib
 import sys
 
 from charter import apply_act, apply_motion, check_approval, check_quorum, require_quorum
-from charter import can_decide, group_of, keys_of, motion_parts, references
-from forms import Refused, dump, load, match, need, open_jws, peek, sha256_hex, shape, statement, thumbprint, un64, units
-from log import is_included, leaf_hash, open_checkpoint, read_entry
+from charter import can_decide, keys_of, motion_parts, references
+from documents import members_of
+from envelope import claims_of, open_jws, peek
+from forms import Refused, dump, load, need, sha256_hex, statement, thumbprint, un64, units
+from log import is_included, leaf_hash, open_checkpoint
+from messages import PROOF, PROOF_MAX, read_entry
 from transaction import check_signed, decode, gas_of, send_parts
 
 STEPS = "form charter checkpoint identity log request policy proposal answers outcome transaction".split()
-PROVED = "index text path"
+CLOCK_BACK, ACT_TIME = 60, 300
 
 
 def form(state, file, _):
+    need(len(file) <= PROOF_MAX and file.endswith(b"\n"), "too long, or no line feed at its end")
     proof = load(file.decode()[:-1])
-    need(file.endswith(b"\n"), "no line feed at its end")
-    shape(proof, "v kind founder acts proposal request messages proposed issued entry act checkpoint signed")
-    need((proof["v"], proof["kind"]) == (1, "OpenCustody proof"), "of another kind")
-    for entry in (proof["proposed"], proof["issued"], proof["entry"], proof["act"]):
-        if entry is not None or entry is not proof["act"]:
-            shape(entry, PROVED)
-            need(type(entry["index"]) is int, "an index that is no number")
-            for hashed in entry["path"]:
-                match("[0-9a-f]{64}", hashed)
-    for jws in [*proof["acts"], *proof["messages"], proof["request"], *([proof["proposal"]] if proof["proposal"] else [])]:
-        match(r"[\w-]+\.[\w-]+\.[\w-]+", jws)
-    need(proof["signed"] is None or match("0x([0-9a-f]{2})+", proof["signed"]), "")
+    PROOF(proof)
     state["proof"] = proof
 
 
@@ -52,7 +45,7 @@ def identity(state, _, fingerprint):
     proof = state["proof"]
     signers = [un64(thumbprint(key)).hex() for key in (proof["founder"], state["signer"])]
     # Whose the request is, is looked at only where it must be: it is not verified yet.
-    is_pinned = fingerprint in signers or fingerprint == un64(peek(proof["request"])[1]["iss"]).hex()
+    is_pinned = fingerprint in signers or fingerprint == un64(claims_of(proof["request"])["iss"]).hex()
     need(is_pinned, "another HSM's fingerprint")
 
 
@@ -72,21 +65,22 @@ def log(state, _, __):
     need(entries["issued"]["digest"] == entries["entry"]["digest"], "about different bytes")
     places = [state["proof"][name]["index"] for name in ("proposed", "issued", "entry")]
     need(places == sorted(set(places)), "in another order")
+    proposed, issued, told = (entries[name]["at"] for name in ("proposed", "issued", "entry"))
+    need(issued >= proposed - CLOCK_BACK and told >= issued - CLOCK_BACK, "older than what comes before")
     state.update(entries=entries, receipt=entries["entry"])
 
 
 def request(state, _, __):
     proof, receipt = state["proof"], state["receipt"]
-    claimed = peek(proof["request"])[1]
+    claimed = claims_of(proof["request"])
     known = [proof["founder"], *(one["hsm"] for one in state["charters"])]
     if claimed.get("verb") == "ROTATE":
         known.append(claimed["change"]["to"])
     payload, text = open_jws(proof["request"], "request", {thumbprint(key): key for key in known}, claimed["aud"][0], claimed["iat"])
-    digest = sha256_hex(text)
+    digest, until = sha256_hex(text), None
     need(payload["request"] == receipt["request"] and digest == receipt["digest"], "the log is about another request")
-    verb, quorum = payload["verb"], payload["quorum"]
+    verb = payload["verb"]
     is_next = verb == "ROTATE" and payload["iss"] == thumbprint(payload["change"]["to"])
-    need((payload["initiator"] is None) == (verb == "FOUND") and payload["initiator"] not in quorum["people"], "no such initiator")
     if verb == "FOUND":
         need(payload["iss"] == thumbprint(proof["founder"]), "asked for by another identity")
         made = references(apply_motion(verb, payload["change"], None))
@@ -94,12 +88,16 @@ def request(state, _, __):
         before, people = None, payload["change"]["people"]
     else:
         said = {kind: payload[kind] for kind in ("policy", "people")}
-        fits = [one for one in state["charters"] if references(one) == said and (is_next or thumbprint(one["hsm"]) == payload["iss"])]
-        need(fits, "under documents or an identity that the acts do not give")
-        before, people = fits[0], fits[0]["people"]
+        fit = [references(one) == said and (is_next or thumbprint(one["hsm"]) == payload["iss"]) for one in state["charters"]]
+        need(True in fit, "under documents or an identity that the acts do not give")
+        first = fit.index(True)
+        before = state["charters"][first]
+        people = before["people"]
+        need(payload["iat"] >= before["at"] - CLOCK_BACK, "older than its documents")
+        until = next((one["at"] for one, fits in zip(state["charters"][first:], fit[first:]) if not fits), None)
     parts = send_parts(payload, decode(payload)) if verb == "SEND" else motion_parts(payload)
     line = statement(payload, parts, digest)
-    state.update(payload=payload, digest=digest, before=before, people=people, line=line)
+    state.update(payload=payload, digest=digest, before=before, people=people, line=line, until=until)
 
 
 def policy(state, _, __):
@@ -116,7 +114,7 @@ def policy(state, _, __):
     payees = [one["name"] for one in rules["addressBook"] if (one["network"], one["address"]) == (network["id"], effect["to"])]
     need(payload["payee"] == (payees[0] if payees else None) and (payees or rule["destinations"] == "any"), "another payee")
     need(units(effect["maxFee"].split(" ")[0]) <= units(rule["maxFee"]), "a fee above the rule's")
-    able = [n for n in group_of(rules, rule["approvers"]) if n != payload["initiator"] and can_decide(people, n, "approver")]
+    able = [n for n in members_of(rules, rule["approvers"]) if n != payload["initiator"] and can_decide(people, n, "approver")]
     need(payload["quorum"] == {"threshold": rule["threshold"], "people": able, "vendors": rule["vendors"]}, "another quorum")
     need(payload["exp"] == -(-(payload["iat"] + rule["expiresAfter"] * 60) // 60) * 60, "another expiry")
     need(any(m["name"] == payload["initiator"] and "initiator" in m["roles"] for m in people["members"]), "an initiator who is none")
@@ -155,6 +153,7 @@ def answers(state, _, __):
     for record, jws in zip(records, messages):
         kind, person = record["kind"], record["person"]
         need(record["at"] <= receipt["at"], "a record from after its state")
+        need(record["at"] >= payload["iat"] - CLOCK_BACK, "a record from before its request")
         keys = keys_of(people, "files" if kind == "cancellation" else "extensions")
         own = {kid: key for kid, (owner, key) in keys.items() if owner == person}
         now = record["at"] if kind == "approval" else peek(jws)[1]["iat"]
@@ -183,13 +182,17 @@ def answers(state, _, __):
 def outcome(state, _, __):
     payload, receipt, act = state["payload"], state["receipt"], state["entries"]["act"]
     ended, kinds = receipt["state"], [record["kind"] for record in receipt["records"]]
-    is_send, stopped = payload["verb"] == "SEND", "rejection" in kinds or "cancellation" in kinds
     need(ended != "proposed", "never asked for")
-    if ended in ("signed", "enacted"):
+    if ended in ("approved", "signed", "enacted"):
         require_quorum(payload["quorum"], state["approvers"])
-        need(not stopped and is_send == (ended == "signed"), "it has another end")
-    need(ended != "rejected" or "rejection" in kinds, "nobody rejected it")
-    need(ended != "cancelled" or "cancellation" in kinds, "nobody cancelled it")
+        is_late = state["until"] is not None and receipt["at"] > state["until"] + ACT_TIME
+        need(act is not None or not is_late, "under documents or an identity that had been replaced")
+    need(ended not in ("signed", "enacted") or (payload["verb"] == "SEND") == (ended == "signed"), "it has another end")
+    # A rejection or a cancellation ends its request: one of them, at the end, or none.
+    stops = [kind for kind in kinds if kind in ("rejection", "cancellation")]
+    end = {"rejected": ["rejection"], "cancelled": ["cancellation"]}.get(ended, [])
+    need(stops == end and kinds[len(kinds) - len(end) :] == end, "a stop that did not end it, or none")
+    need(ended != "signed" or receipt["at"] <= payload["exp"], "signed after its time")
     need(ended != "expired" or receipt["at"] >= payload["exp"], "expired before its time")
     need((receipt["hash"] is not None) == (ended == "signed"), "a hash of what was not signed, or none")
     need((act is not None) == (ended == "enacted" and payload["verb"] != "DRILL"), "an act of what is none, or none")
