@@ -229,19 +229,14 @@ export class Ledger extends Log {
     }));
   }
 
-  addRecord(request: string, row: RecordRow): void {
+  addRecord(request: string, { kind, person, of, at, vendor, address, reason, jws }: RecordRow): void {
+    // In the order in which it is written here and read again: what is printed of it is the same before and after.
+    const row: RecordRow = { kind, person, of, at, vendor, address, reason, jws };
     this.run(
       "INSERT INTO records (request, n, kind, person, jti, at, vendor, address, reason, jws) VALUES (?, (SELECT count(*) + 1 FROM records WHERE request = ?), ?, ?, ?, ?, ?, ?, ?, ?)",
       request,
       request,
-      row.kind,
-      row.person,
-      row.of,
-      row.at,
-      row.vendor,
-      row.address,
-      row.reason,
-      row.jws,
+      ...[kind, person, of, at, vendor, address, reason, jws],
     );
     const known = this.#answers.get(request);
     if (known !== undefined) this.#keepRecords(request, [...known, row]);

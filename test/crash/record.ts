@@ -50,7 +50,8 @@ export function readRecord(data: string): AgentRecord {
 function read(db: DatabaseSync): AgentRecord {
   const rows = db.prepare("SELECT id, proposal, state, vault, network, nonce, signed FROM requests").all();
   const decisions = db.prepare("SELECT jti, request, kind, person FROM records").all();
-  const marks = db.prepare("SELECT key FROM meta WHERE key LIKE 'freeze %'").all();
+  // The log keeps what the agent itself may forget.
+  const freezes = db.prepare("SELECT entry ->> 'of' AS jti FROM log WHERE entry ->> 'kind' = 'freeze'").all();
   return {
     requests: new Map(rows.map((row) => [String(row["id"]), row as unknown as RecordedRequest])),
     decisions: new Map(
@@ -59,7 +60,7 @@ function read(db: DatabaseSync): AgentRecord {
         { request: String(row["request"]), kind: String(row["kind"]), person: String(row["person"]) },
       ]),
     ),
-    freezes: new Set(marks.map((row) => String(row["key"]).split(" ").at(-1) ?? "")),
+    freezes: new Set(freezes.map((row) => String(row["jti"]))),
     acts: Number(db.prepare("SELECT count(*) AS n FROM acts").get()?.["n"]),
   };
 }
