@@ -236,7 +236,14 @@ export class Ledger extends Log {
       "INSERT INTO records (request, n, kind, person, jti, at, vendor, address, reason, jws) VALUES (?, (SELECT count(*) + 1 FROM records WHERE request = ?), ?, ?, ?, ?, ?, ?, ?, ?)",
       request,
       request,
-      ...[kind, person, of, at, vendor, address, reason, jws],
+      kind,
+      person,
+      of,
+      at,
+      vendor,
+      address,
+      reason,
+      jws,
     );
     const known = this.#answers.get(request);
     if (known !== undefined) this.#keepRecords(request, [...known, row]);
