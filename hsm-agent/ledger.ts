@@ -48,8 +48,8 @@ export class Ledger extends Log {
   }
 
   nextNonce(vault: string, network: string): number | undefined {
-    const row = this.get("SELECT nonce FROM next_nonces WHERE vault = ? AND network = ?", vault, network);
-    return row === undefined ? undefined : integer(row["nonce"]);
+    const sql = "SELECT nonce FROM next_nonces WHERE vault = ? AND network = ?";
+    return optional(this.get(sql, vault, network), (row) => integer(row["nonce"]));
   }
 
   /** The next nonce of every account. */
@@ -223,10 +223,8 @@ export class Ledger extends Log {
   }
 
   recordOf(jti: string): { request: string; person: string } | undefined {
-    return optional(this.get("SELECT request, person FROM records WHERE jti = ?", jti), (row) => ({
-      request: text(row["request"]),
-      person: text(row["person"]),
-    }));
+    const row = this.get("SELECT request, person FROM records WHERE jti = ?", jti);
+    return row && { request: text(row["request"]), person: text(row["person"]) };
   }
 
   addRecord(request: string, { kind, person, of, at, vendor, address, reason, jws }: RecordRow): void {
