@@ -63,7 +63,7 @@ export class Connection implements Origin {
   readonly #socket: WebSocket;
   readonly #wire: Wire;
   readonly #office: Office;
-  /** Its own until the login, then its key's. */
+  /** A stranger's until the login, then one of its key's. */
   #bucket: Bucket;
   /** Until the login; then until the close frame is answered. */
   #timer: NodeJS.Timeout | undefined;
@@ -104,11 +104,15 @@ export class Connection implements Origin {
     return this.#party;
   }
 
+  get bucket(): Bucket {
+    return this.#bucket;
+  }
+
   get isOpen(): boolean {
     return this.#state !== "over" && this.#socket.readyState === this.#socket.OPEN;
   }
 
-  /** The login was accepted. `card`: the newest of the agent that it named; null to an agent. `bucket`: this key's. */
+  /** The login was accepted. `card`: the newest of the agent that it named; null to an agent. `bucket`: of this key. */
   enter(party: Party, card: string | null, bucket: Bucket): void {
     this.#stopTimer();
     this.#party = party;

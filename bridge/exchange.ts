@@ -40,12 +40,14 @@ export class Exchange implements Desk {
   readonly #rosters: Rosters;
   /** By routing address: a member's key, or an agent's HSM identity, which is on no roster that counts. */
   readonly #online = new Map<string, ReadonlySet<Connection>>();
-  readonly #rates = new KeyRates();
+  readonly #rates: KeyRates;
   readonly #delivery: Delivery;
 
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
     this.#rosters = new Rosters(parts.agents);
+    // Twice: while one that flooded pays, its key still has all its connections.
+    this.#rates = new KeyRates(2 * parts.connectionsPerKey);
     const { mailbox, limits, turn, mistaken } = parts;
     const peers = (receiver: string) => this.#peers(receiver);
     this.#delivery = new Delivery({ mailbox, turn, rosters: this.#rosters, peers });
@@ -70,24 +72,28 @@ export class Exchange implements Desk {
       cardOf: (agent) => mailbox.card(agent)?.n ?? 0,
     });
     if (!connection.isOpen) return;
-    const rate = this.#rateOf(party);
     if (party.card !== null) this.#takeCard(party.card);
     const peers = this.#peers(party.key);
     if (peers.size >= connectionsPerKey) {
       throw new Fault("ERR_LOGIN_TOO_MANY", "This key has too many connections; close one.");
     }
+    const rate = this.#rateOf(party);
     this.#online.set(party.key, new Set([...peers, connection]));
     connection.enter(party, party.card === null ? (mailbox.card(party.agent)?.jws ?? null) : null, rate);
     this.#delivery.give(connection, this.post.box(party.key));
   }
 
-  /** The bucket from which all connections of this party speak; the login is its first frame. */
+  /** The bucket from which a connection of this party speaks; its login is the first frame. */
   #rateOf({ key, card }: Party): Bucket {
-    const { memberRate, agentRate } = this.#parts.limits;
-    const clock = this.#parts.turn.clock();
-    const rate = this.#rates.of(key, card === null ? memberRate : agentRate, clock);
-    if (rate.take(clock) === "flood") throw tooFast();
-    return rate;
+    const { turn, limits } = this.#parts;
+    const clock = turn.clock();
+    const take = () => this.#rates.take(key, card === null ? limits.memberRate : limits.agentRate, clock);
+    for (let rate = take(); rate !== undefined; rate = take()) {
+      if (rate.take(clock) !== "flood") return rate;
+      // It is not given again before that is paid: the next is another.
+      this.#rates.leave(key, rate);
+    }
+    throw tooFast();
   }
 
   receive(connection: Connection, frame: Parameters<Desk["receive"]>[1]): void {
@@ -119,6 +125,7 @@ export class Exchange implements Desk {
   leave(connection: Connection): void {
     if (connection.party === undefined) return;
     const { key } = connection.party;
+    this.#rates.leave(key, connection.bucket);
     const peers = this.#peers(key);
     const left = [...peers].filter((peer) => peer !== connection);
     if (left.length > 0) this.#online.set(key, new Set(left));
@@ -136,7 +143,7 @@ export class Exchange implements Desk {
 
   /** Forgets how fast those spoke who are gone and owe nothing. */
   prune(): void {
-    this.#rates.prune(this.#parts.turn.clock(), (key) => this.#online.has(key));
+    this.#rates.prune(this.#parts.turn.clock());
   }
 
   /** How many agents are connected. */

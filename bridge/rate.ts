@@ -40,6 +40,11 @@ export class Bucket {
     return this.#isFlood;
   }
 
+  /** As of the last call. */
+  get level(): number {
+    return this.#tokens;
+  }
+
   /** Gives the last frame's token back. */
   refund(): void {
     this.#tokens += 1;
@@ -58,27 +63,59 @@ export class Bucket {
   }
 }
 
-/** A bucket for each key: its connections share it, and the next one takes it over. So nobody speaks faster by coming again. */
+interface Pool {
+  readonly free: Bucket[];
+  /** Free and in use. */
+  made: number;
+}
+
+/**
+ * Buckets of each key, so many at most. A connection leaves its bucket behind and the next one goes
+ * on with it: nobody speaks faster by coming again, and who floods on one connection ends none of that key's others.
+ */
 export class KeyRates {
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #pools = new Map<string, Pool>();
+  readonly #most: number;
 
-  /** `key` was authenticated: strangers have no part in this. */
-  of(key: string, limits: RateLimits, now: number): Bucket {
-    const bucket = this.#buckets.get(key) ?? new Bucket(limits, now);
-    this.#buckets.set(key, bucket);
-    return bucket;
+  /** `most`: buckets of one key, free and in use. */
+  constructor(most: number) {
+    this.#most = most;
   }
 
+  /** The fullest bucket that no connection has; undefined where a flood came from all of them. `key` was authenticated. */
+  take(key: string, limits: RateLimits, now: number): Bucket | undefined {
+    const pool = this.#pools.get(key) ?? { free: [], made: 0 };
+    this.#pools.set(key, pool);
+    const [best] = pool.free.filter((bucket) => !bucket.isFlood(now)).toSorted((a, b) => b.level - a.level);
+    if (best !== undefined) pool.free.splice(pool.free.indexOf(best), 1);
+    else if (pool.made >= this.#most) return undefined;
+    else pool.made += 1;
+    return best ?? new Bucket(limits, now);
+  }
+
+  /** Its connection has ended, or never began. */
+  leave(key: string, bucket: Bucket): void {
+    this.#pools.get(key)?.free.push(bucket);
+  }
+
+  /** Whether `take` would give none, though not all are in use. */
   isFlood(key: string, now: number): boolean {
-    return this.#buckets.get(key)?.isFlood(now) ?? false;
+    const { free, made } = this.#pools.get(key) ?? { free: [], made: 0 };
+    return made >= this.#most && free.length > 0 && free.every((bucket) => bucket.isFlood(now));
   }
 
-  /** Forgets those who have no connection that speaks from their bucket, and owe nothing. */
-  prune(now: number, isOnline: (key: string) => boolean): void {
-    for (const [key, bucket] of this.#buckets) if (bucket.isFull(now) && !isOnline(key)) this.#buckets.delete(key);
+  /** Forgets buckets that nobody has and that are full. */
+  prune(now: number): void {
+    for (const [key, pool] of this.#pools) {
+      const left = pool.free.filter((bucket) => !bucket.isFull(now));
+      pool.made -= pool.free.length - left.length;
+      pool.free.splice(0, pool.free.length, ...left);
+      if (pool.made === 0) this.#pools.delete(key);
+    }
   }
 
+  /** Keys that are remembered. */
   get size(): number {
-    return this.#buckets.size;
+    return this.#pools.size;
   }
 }

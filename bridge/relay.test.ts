@@ -109,19 +109,41 @@ test("a flood lasts until its debt is paid and half a burst there again, however
   expect(bucket.take(401)).toBe("over");
 });
 
-test("a key has one bucket, kept while it is online or owes something", () => {
-  const rates = new KeyRates();
+test("a key has so many buckets at most; the next connection goes on with one that was left", () => {
+  const rates = new KeyRates(2);
   const limits = { perSecond: 10, burst: 2 };
-  const bucket = rates.of("ada", limits, 0);
-  while (bucket.take(0) !== "flood");
-  expect(rates.of("ada", limits, 0)).toBe(bucket);
-  expect([rates.isFlood("ada", 0), rates.isFlood("bob", 0)]).toEqual([true, false]);
-  rates.of("bob", limits, 0);
-  rates.prune(0, (key) => key === "bob");
+  const take = (now = 0) => rates.take("ada", limits, now);
+  const [first, second] = [take(), take()];
+  if (first === undefined || second === undefined) throw new Error("none");
+  expect([take(), rates.isFlood("ada", 0)]).toEqual([undefined, false]);
+  while (first.take(0) !== "flood");
+  second.take(0);
+  rates.leave("ada", first);
+  expect([take(), rates.isFlood("ada", 0), rates.isFlood("bob", 0)]).toEqual([undefined, true, false]);
+  rates.leave("ada", second);
+  expect(rates.isFlood("ada", 0)).toBe(false);
+  expect(take()).toBe(second);
+  // Whoever comes again later has the fullest of those that were left.
+  expect([first.take(401), second.take(401)]).toEqual(["ok", "ok"]);
+  rates.leave("ada", second);
+  expect(take(401)).toBe(second);
+  expect(take(401)).toBe(first);
+});
+
+test("buckets are forgotten once they are full and nobody has them", () => {
+  const rates = new KeyRates(2);
+  const limits = { perSecond: 10, burst: 2 };
+  const [ada, bob] = [rates.take("ada", limits, 0), rates.take("bob", limits, 0)];
+  if (ada === undefined || bob === undefined) throw new Error("none");
+  for (const bucket of [ada, bob]) bucket.take(0);
+  rates.leave("ada", ada);
+  rates.prune(0);
   expect(rates.size).toBe(2);
-  rates.prune(10_000, (key) => key === "bob");
+  rates.prune(10_000);
   expect(rates.size).toBe(1);
-  expect(rates.of("ada", limits, 10_000)).not.toBe(bucket);
+  rates.leave("bob", bob);
+  expect(rates.take("ada", limits, 10_000)).not.toBe(ada);
+  expect(rates.take("bob", limits, 10_000)).toBe(bob);
 });
 
 test("an acknowledgement is of what a connection was given, once, whoever else acknowledged it", () => {

@@ -56,7 +56,7 @@ export const LIMITS: Limits = {
   strangerLines: { perSecond: 5, burst: 500 },
   /** One key is one browser profile or one agent: a connection of its own, its predecessor not yet found dead, and room to spare. Nobody is evicted. */
   connectionsPerKey: 4,
-  /** Of one key, over all its connections, logins too. A person clicks and a page syncs: tens of frames. Sends above are refused one by one; a whole burst above ends the connection, and the key comes in again with half a burst, three seconds later. */
+  /** Of each connection that a key may have, its login too, and the next one goes on where it left. A person clicks and a page syncs: tens of frames. Sends above are refused one by one; a whole burst above ends the connection, and its place is free again once half a burst is, three seconds later. */
   memberRate: { perSecond: 50, burst: 100 },
   /** The agent answers everybody, and a new request goes to each approver at once. */
   agentRate: { perSecond: 2_000, burst: 4_000 },
