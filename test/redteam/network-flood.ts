@@ -56,13 +56,15 @@ export const FLOODS: readonly Attack<Setting>[] = [
     run: async ({ stage }, tally) => {
       const { world, ada, bob, hsm } = stage;
       const asked = await stage.propose();
-      await world.agent().stop("SIGKILL");
+      // Before the agent goes: it has to be back, whatever becomes of this.
       const socket = await new Socket(world.port).enter(ada.key, hsm);
+      await world.agent().stop("SIGKILL");
       for (let full = 0; full < 5; ) {
         const id = newJti();
         socket.send({ t: "send", id, to: hsm, body: BODY });
         const answer = await socket.take((frame) => frame["id"] === id);
-        if (answer?.["t"] !== "error") continue;
+        if (answer === undefined) throw new Error("the bridge ended Ada's connection");
+        if (answer["t"] !== "error") continue;
         tally.refused(String(answer["code"]));
         full += 1;
       }
