@@ -10,53 +10,38 @@ import { succeedOn } from "./init.ts";
 import { Journal } from "./journal.ts";
 import type { Restore } from "./restoring.ts";
 import type { Checkpoint } from "./showing.ts";
-import { Office } from "./testing.ts";
+import type { Office } from "./testing.ts";
 import { LOG } from "./testing-agent.ts";
 import { MemoryHsm } from "./testing-hsm.ts";
-import { fault, makePerson } from "./testing-people.ts";
-import { backup, gap, headOf, known, lose, show } from "./testing-restore.ts";
-import { showRequest } from "./views.ts";
+import { fault } from "./testing-people.ts";
+import {
+  ALICE,
+  BOB,
+  backup,
+  CAROL,
+  carryOutRestore,
+  companyWithGap,
+  gap,
+  handedOut,
+  headOf,
+  known,
+  lose,
+  OLGA,
+  proposeRestore,
+  show,
+} from "./testing-restore.ts";
 
-const [ALICE, BOB, CAROL] = [makePerson("Alice"), makePerson("Bob"), makePerson("Carol")];
-const OLGA = makePerson("Olga");
 let office: Office;
-/** Signed and handed out before the backup, with nonce 7; approved and not signed; and what the backup lacks. */
-let sent: string;
-let waiting: string;
 let file: string;
 let newest: Checkpoint;
 beforeEach(async () => {
-  office = await Office.open([ALICE, BOB, CAROL], 2, OLGA);
-  sent = await office.propose(OLGA, "1");
-  await office.carry(sent, [ALICE, BOB]);
-  await showRequest(office.desk, sent);
-  waiting = await office.propose(OLGA, "2");
-  await office.drive(waiting);
-  file = await backup(office);
-  const lost = await office.propose(OLGA, "3");
-  await office.carry(lost, [ALICE, BOB]);
-  await showRequest(office.desk, lost);
-  newest = await known(office);
+  ({ office, file, newest } = await companyWithGap());
 });
 afterEach(() => office.dispose());
 
-const motion = async (change: Restore) => await office.motion(OLGA, { verb: "RESTORE", change });
-
-/** The browsers of these people say what they know, the admins approve, and it takes effect. */
-async function restore(change: Restore): Promise<string> {
-  const id = await motion(change);
-  for (const person of [ALICE, BOB]) expect(await office.approve(person, id)).toBeUndefined();
-  await office.drive(id);
-  return id;
-}
-
-async function sign(amount: string): Promise<{ nonce: number | null; signed: string | null }> {
-  const id = await office.propose(OLGA, amount);
-  await office.carry(id, [ALICE, BOB]);
-  await showRequest(office.desk, id);
-  const { nonce, signed } = office.row(id);
-  return { nonce, signed };
-}
+const motion = async (change: Restore) => await proposeRestore(office, change);
+const restore = async (change: Restore) => await carryOutRestore(office, change);
+const sign = async (amount: string) => await handedOut(office, amount);
 
 test("what browsers said to an earlier start is sealed anew to the key of today by whoever reads the disk: nobody was heard", async () => {
   const said = await Promise.all(

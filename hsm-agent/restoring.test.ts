@@ -10,32 +10,33 @@ import { run } from "./commands.ts";
 import { type Command } from "./control.ts";
 import type { Restore } from "./restoring.ts";
 import type { Checkpoint } from "./showing.ts";
-import { Office } from "./testing.ts";
-import { fault, makePerson, NETWORK, type Person, VAULT } from "./testing-people.ts";
-import { backup, gap, headOf, known, logIn, lose, show } from "./testing-restore.ts";
+import type { Office } from "./testing.ts";
+import { fault, NETWORK, type Person, VAULT } from "./testing-people.ts";
+import {
+  ALICE,
+  BOB,
+  backup,
+  CAROL,
+  carryOutRestore,
+  companyWithGap,
+  gap,
+  handedOut,
+  headOf,
+  known,
+  logIn,
+  lose,
+  OLGA,
+  proposeRestore,
+  show,
+} from "./testing-restore.ts";
 import { readBack } from "./verify.ts";
 import { showRequest } from "./views.ts";
 
-const [ALICE, BOB, CAROL] = [makePerson("Alice"), makePerson("Bob"), makePerson("Carol")];
-const OLGA = makePerson("Olga");
 let office: Office;
-/** Signed and handed out before the backup, with nonce 7; approved and not signed; and what the backup lacks. */
-let sent: string;
-let waiting: string;
-let file: string;
+let [sent, waiting, file] = ["", "", ""];
 let newest: Checkpoint;
 beforeEach(async () => {
-  office = await Office.open([ALICE, BOB, CAROL], 2, OLGA);
-  sent = await office.propose(OLGA, "1");
-  await office.carry(sent, [ALICE, BOB]);
-  await showRequest(office.desk, sent);
-  waiting = await office.propose(OLGA, "2");
-  await office.drive(waiting);
-  file = await backup(office);
-  const lost = await office.propose(OLGA, "3");
-  await office.carry(lost, [ALICE, BOB]);
-  await showRequest(office.desk, lost);
-  newest = await known(office);
+  ({ office, sent, waiting, file, newest } = await companyWithGap());
 });
 afterEach(() => office.dispose());
 
@@ -44,24 +45,10 @@ const command = async (each: Command) => {
   return await run({ desk: office.desk, link, backups: office.backups, follow: () => {} }, each);
 };
 const REMOVE_CAROL = { verb: "REMOVE", change: { name: "Carol", removal: { what: "person" } } } as const;
-const motion = async (change: Restore) => await office.motion(OLGA, { verb: "RESTORE", change });
+const motion = async (change: Restore) => await proposeRestore(office, change);
+const restore = async (change: Restore) => await carryOutRestore(office, change);
+const sign = async (amount: string) => await handedOut(office, amount);
 const next = () => office.desk.journal.nextNonce(VAULT, NETWORK);
-
-/** The browsers of these people say what they know, the admins approve, and it takes effect. */
-async function restore(change: Restore): Promise<string> {
-  const id = await motion(change);
-  for (const person of [ALICE, BOB]) expect(await office.approve(person, id)).toBeUndefined();
-  await office.drive(id);
-  return id;
-}
-
-async function sign(amount: string): Promise<{ nonce: number | null; signed: string | null }> {
-  const id = await office.propose(OLGA, amount);
-  await office.carry(id, [ALICE, BOB]);
-  await showRequest(office.desk, id);
-  const { nonce, signed } = office.row(id);
-  return { nonce, signed };
-}
 
 test("the whole road: read-only, the gap in numbers, RESTORE by the admins' devices, and on it goes", async () => {
   const { size } = office.desk.journal.logHead();

@@ -9,9 +9,10 @@ import { copyRecord } from "./record-copy.ts";
 import { type Restored, restoreOn } from "./restore.ts";
 import { type Restore, restoreOf } from "./restoring.ts";
 import { type Checkpoint, newestCheckpoint } from "./showing.ts";
-import type { Office } from "./testing.ts";
+import { Office } from "./testing.ts";
 import { LOG } from "./testing-agent.ts";
-import { BRIDGE, type Person } from "./testing-people.ts";
+import { BRIDGE, makePerson, type Person } from "./testing-people.ts";
+import { showRequest } from "./views.ts";
 
 /** What a browser keeps of the log once it was shown all of it. */
 export async function known(office: Office): Promise<Checkpoint> {
@@ -87,4 +88,56 @@ export async function lose(office: Office, file: string): Promise<Restored> {
 export function gap(office: Office, nonce?: number): Restore {
   const change = restoreOf(office.desk);
   return nonce === undefined ? change : { ...change, nonces: change.nonces.map((row) => ({ ...row, nonce })) };
+}
+
+export const [ALICE, BOB, CAROL] = [makePerson("Alice"), makePerson("Bob"), makePerson("Carol")];
+export const OLGA = makePerson("Olga");
+
+/** A company with a backup, and what it lacks. */
+export interface Gap {
+  readonly office: Office;
+  /** Signed and handed out before the backup, with nonce 7. */
+  readonly sent: string;
+  /** Issued, and not decided on. */
+  readonly waiting: string;
+  readonly file: string;
+  /** After one more was signed and handed out. */
+  readonly newest: Checkpoint;
+}
+
+export async function companyWithGap(): Promise<Gap> {
+  const office = await Office.open([ALICE, BOB, CAROL], 2, OLGA);
+  const { id: sent } = await handedOut(office, "1");
+  const waiting = await office.propose(OLGA, "2");
+  await office.drive(waiting);
+  const file = await backup(office);
+  await handedOut(office, "3");
+  return { office, sent, waiting, file, newest: await known(office) };
+}
+
+/** A transfer that Alice and Bob approved, handed out. */
+export async function handedOut(
+  office: Office,
+  amount: string,
+): Promise<{ id: string; nonce: number | null; signed: string | null }> {
+  const id = await office.propose(OLGA, amount);
+  await office.carry(id, [ALICE, BOB]);
+  await showRequest(office.desk, id);
+  const { nonce, signed: raw } = office.row(id);
+  return { id, nonce, signed: raw };
+}
+
+export async function proposeRestore(office: Office, change: Restore): Promise<string> {
+  return await office.motion(OLGA, { verb: "RESTORE", change });
+}
+
+/** Olga proposes it, Alice and Bob approve it, and it takes effect where it can. @throws Error where an approval is refused */
+export async function carryOutRestore(office: Office, change: Restore): Promise<string> {
+  const id = await proposeRestore(office, change);
+  for (const person of [ALICE, BOB]) {
+    const code = await office.approve(person, id);
+    if (code !== undefined) throw new Error(`the approval was refused: ${code}`);
+  }
+  await office.drive(id);
+  return id;
 }
