@@ -40,7 +40,12 @@ export function isOfGovernance(point: string): boolean {
   return /of (act|freeze)$|anchor$/.test(point);
 }
 
+/** Points that only a new card comes to. */
+export function isOfCard(point: string): boolean {
+  return point.endsWith("of card");
+}
+
 /** Points that a process comes to once at most, or seldom. */
 export function isRare(point: string): boolean {
-  return isOfGovernance(point) || /of (rejection|card)$/.test(point);
+  return isOfGovernance(point) || isOfCard(point) || point.endsWith("of rejection");
 }

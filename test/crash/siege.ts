@@ -9,7 +9,7 @@ import { contained } from "./contained.ts";
 import { codeOf } from "./initiator.ts";
 import { type Kill, planKills } from "./plan.ts";
 import type { Part } from "./plant.ts";
-import { AGENT_POINTS, BRIDGE_POINTS, isOfGovernance } from "./points.ts";
+import { AGENT_POINTS, BRIDGE_POINTS, isOfCard, isOfGovernance } from "./points.ts";
 import { readRecord } from "./record.ts";
 import { openStage, SECOND, type Stage } from "./stage.ts";
 
@@ -94,6 +94,11 @@ class Siege {
       case "point":
         plant.arm(kill.part, kill.point, kill.nth);
         if (isOfGovernance(kill.point)) governor.round();
+        // The bridge is told of a new card by an agent that starts.
+        if (isOfCard(kill.point)) {
+          await this.#kill("agent", name, 0);
+          await plant.start("agent");
+        }
         await plant.gone(kill.part, TO_POINT);
         return await this.#kill(kill.part, name);
       case "random":
