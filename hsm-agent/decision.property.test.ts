@@ -35,7 +35,8 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("reject" as const, "withdraw" as const), who, target }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("forge" as const), who, target }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("cancel" as const, "release" as const), target }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("cancel" as const), target }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("release" as const), target }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("freeze" as const), who: fc.option(who), vault }) },
   {
     weight: 1,
@@ -66,6 +67,24 @@ const world = fc.record({
   atVault: fc.array(fc.option(sudden, { nil: undefined }), { maxLength: 2 }),
   meanwhile: fc.array(fc.option(sudden, { nil: undefined }), { maxLength: 6 }),
 });
+
+/** Where each of the three happens, so that no luck is needed for that: a transfer, and then a policy. */
+const approval: Event = { do: "approve", who: 1, target: 0, spare: 1 };
+const changed: Wish = { do: "policy", threshold: 2, trezors: 0 };
+const plain = {
+  threshold: 1,
+  admins: 1,
+  trezors: 0,
+  events: [
+    approval,
+    { do: "release", target: 0 },
+    { do: "wish", wish: changed, byAlice: false, recovery: false },
+    approval,
+  ] satisfies Event[],
+  atVault: [],
+  meanwhile: [],
+};
+
 test("nothing is signed, released or enacted without its quorum or after a stop; and what has the one and not the other is", async () => {
   const seen = { signed: 0, enacted: 0, released: 0 };
   await fc.assert(
@@ -105,7 +124,7 @@ test("nothing is signed, released or enacted without its quorum or after a stop;
         office.dispose();
       }
     }),
-    { numRuns: 80 },
+    { numRuns: 80, examples: [[plain]] },
   );
   // The property would hold of an agent that never does anything.
   for (const count of Object.values(seen)) expect(count).toBeGreaterThan(0);
