@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Entrance } from "./entrance.ts";
 import { listen } from "./listen.ts";
 
-const LIMITS = { intake: 10, loginTime: 1_000 };
+const LIMITS = { intake: 10, intakeAfterStranger: 100, loginTime: 1_000 };
 let taken: Socket[] = [];
 let clients: Socket[] = [];
 let entrance: Entrance;
@@ -59,6 +59,47 @@ test("a crowd from one address does not keep another's waiting", async () => {
   await come("127.0.0.2");
   vi.advanceTimersByTime(2 * LIMITS.intake);
   expect(taken.map(({ remoteAddress }) => remoteAddress)).toEqual(["127.0.0.1", "127.0.0.2", "127.0.0.1"]);
+});
+
+test("after a stranger the next one waits longer, once, and whoever comes after a guest does not", async () => {
+  for (let count = 0; count < 5; count += 1) await come();
+  vi.advanceTimersByTime(1);
+  expect(taken).toHaveLength(1);
+  entrance.stranger();
+  entrance.stranger();
+  vi.advanceTimersByTime(LIMITS.intakeAfterStranger - 2);
+  expect(taken).toHaveLength(1);
+  // Another's end while it waits is the next one's to wait for.
+  entrance.stranger();
+  vi.advanceTimersByTime(2);
+  expect(taken).toHaveLength(2);
+  vi.advanceTimersByTime(LIMITS.intakeAfterStranger - 2);
+  expect(taken).toHaveLength(2);
+  vi.advanceTimersByTime(3);
+  expect(taken).toHaveLength(3);
+  vi.advanceTimersByTime(2 * LIMITS.intake);
+  expect(taken).toHaveLength(5);
+});
+
+test("who is cut before the upgrade is a stranger; a guest who leaves is not", async () => {
+  await come();
+  vi.advanceTimersByTime(1);
+  const [first] = taken;
+  if (first === undefined) throw new Error("nobody");
+  await come();
+  await come();
+  first.destroy();
+  await once(first, "close");
+  vi.advanceTimersByTime(LIMITS.intakeAfterStranger - 2);
+  expect(taken).toHaveLength(1);
+  vi.advanceTimersByTime(3);
+  const [, second] = taken;
+  if (second === undefined) throw new Error("nobody");
+  entrance.upgraded(second);
+  second.destroy();
+  await once(second, "close");
+  vi.advanceTimersByTime(LIMITS.intake);
+  expect(taken).toHaveLength(3);
 });
 
 test("what it says is read once it is taken in, and not before", async () => {

@@ -10,6 +10,8 @@ import { remoteOf } from "./remote.ts";
 export interface EntranceLimits {
   /** From one newcomer to the next. */
   readonly intake: number;
+  /** The same, where somebody who had been taken in ended as a stranger meanwhile. */
+  readonly intakeAfterStranger: number;
   /** From being taken in to the upgrade. */
   readonly loginTime: number;
 }
@@ -23,6 +25,10 @@ export class Entrance {
   /** Taken in, and not upgraded. */
   readonly #inside = new Map<Socket, NodeJS.Timeout>();
   #timer: NodeJS.Timeout | undefined;
+  /** Somebody ended as a stranger, and nobody has waited longer for that yet. */
+  #wasStranger = false;
+  /** What is being waited for is the rest of `intakeAfterStranger`. */
+  #isLonger = false;
 
   /** `take` gets each when its turn has come. `most`: sockets at a time, whatever has become of them. */
   constructor(take: (socket: Socket) => void, limits: EntranceLimits, most: number) {
@@ -37,6 +43,11 @@ export class Entrance {
   upgraded(socket: Socket): void {
     clearTimeout(this.#inside.get(socket));
     this.#inside.delete(socket);
+  }
+
+  /** It ended, upgraded or not, and never said who it is: the next one waits longer. A flood of such gets a small part of the time, and those who do log in come as fast as ever without it. */
+  stranger(): void {
+    this.#wasStranger = true;
   }
 
   /** Cuts all that were not upgraded; resolves when those that were have ended too. */
@@ -61,18 +72,29 @@ export class Entrance {
     this.#timer = undefined;
     const [first] = this.#waiting;
     if (first === undefined) return;
+    const { intake, intakeAfterStranger } = this.#limits;
+    // Once for all who ended meanwhile: whoever is next always comes in.
+    this.#isLonger = this.#wasStranger && !this.#isLonger;
+    if (this.#isLonger) {
+      this.#wasStranger = false;
+      this.#timer = setTimeout(() => this.#next(), intakeAfterStranger - intake);
+      return;
+    }
     const [remote, queue] = first;
     const socket = queue.shift();
     this.#waiting.delete(remote);
     if (queue.length > 0) this.#waiting.set(remote, queue);
     // Kept while nobody waits as well: whoever comes within that time waits for the rest of it.
-    this.#timer = setTimeout(() => this.#next(), this.#limits.intake);
+    this.#timer = setTimeout(() => this.#next(), intake);
     if (socket === undefined || socket.destroyed) return;
     this.#inside.set(
       socket,
       setTimeout(() => socket.destroy(), this.#limits.loginTime),
     );
-    socket.once("close", () => this.upgraded(socket));
+    socket.once("close", () => {
+      if (this.#inside.has(socket)) this.stranger();
+      this.upgraded(socket);
+    });
     this.#take(socket);
     socket.resume();
   }

@@ -245,3 +245,19 @@ test("over a socket: strangers do not fill the log; what was left out is counted
   };
   await withRig([], run, { strangerLines: { perSecond: 0.0001, burst: 3 }, sweep: 50 });
 });
+
+test.each([
+  ["was let in and did not log in", 101, UPGRADE],
+  ["was refused", 403, { ...UPGRADE, origin: "https://evil.example" }],
+] as const)("over a socket: who comes after one that %s waits longer", async (_, status, headers) => {
+  const LONGER = 300;
+  const run = async (rated: Rig) => {
+    expect(await statusOf(headers, "/", rated.bridge.port)).toBe(status);
+    while (rated.bridge.measure().connections > 0) await setTimeout(5);
+    const began = performance.now();
+    await rated.connect().nonce();
+    // Never less, on however slow a machine; a timer may come a moment early.
+    expect(performance.now() - began).toBeGreaterThan(LONGER - 10);
+  };
+  await withRig([], run, { intake: 0, intakeAfterStranger: LONGER });
+});

@@ -1,7 +1,7 @@
 /** For the bench of the bridge: the bridge as it ships, with agents and members; clients as processes; what a process uses. */
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, execFileSync, fork, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { setPriority, tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fingerprint, thumbprint } from "../../protocol/primitive.ts";
@@ -101,13 +101,26 @@ export class BenchBridge {
   }
 }
 
+/**
+ * Keeps every core awake with what gives way to anything else: waking a core that sleeps can cost more than a message does, so a
+ * flood would seem to help. Returns what ends it.
+ */
+export function keepAwake(): () => void {
+  const idlers = Array.from({ length: availableParallelism() }, () =>
+    spawn("chrt", ["--idle", "0", process.execPath, "--eval", "for (;;);"], { stdio: ["ignore", "ignore", "inherit"] }),
+  );
+  return () => {
+    for (const idler of idlers) idler.kill("SIGKILL");
+  };
+}
+
 /** Clients as a process of their own. */
 export class Load {
   readonly #child: ChildProcess = fork(join(HERE, "bridge-load.ts"), { stdio: ["ignore", "ignore", "inherit", "ipc"] });
 
-  /** `nice`: how little of the processor it insists on, 0 to 19. */
-  constructor(nice = 0) {
-    if (this.#child.pid !== undefined) setPriority(this.#child.pid, nice);
+  /** `isIdle`: it gets what of the processor nobody else wants (SCHED_IDLE; `chrt` is of util-linux). */
+  constructor(isIdle = false) {
+    if (isIdle) execFileSync("chrt", ["--idle", "--all-tasks", "--pid", "0", String(this.#child.pid)]);
   }
 
   /** `ready` runs once all are connected and before the first message of a relay. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startProgram } from "../harness/program.ts";
 import type { Job } from "./bridge-load.ts";
-import { BenchBridge, cpu, Load, median, quantile, rss, sleep } from "./bridge-rig.ts";
+import { BenchBridge, cpu, keepAwake, Load, median, quantile, rss, sleep } from "./bridge-rig.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 /** Sender and receiver each on a connection of its own; as many frames under way as the agent's link has. */
@@ -101,8 +101,9 @@ async function measureIdle(): Promise<Record<string, number>> {
 
 async function measureFlood(): Promise<Record<string, number>> {
   const bridge = await BenchBridge.start(1, 3);
+  const letSleep = keepAwake();
   // Whoever floods has a machine of their own: here they share two cores with those whom the figure is about.
-  const [load, flood] = [new Load(), new Load(19)];
+  const [load, flood] = [new Load(), new Load(true)];
   try {
     const [own] = bridge.agents;
     if (own === undefined) throw new Error("an agent");
@@ -137,6 +138,7 @@ async function measureFlood(): Promise<Record<string, number>> {
   } finally {
     load.end();
     flood.end();
+    letSleep();
     await bridge.stop();
   }
 }
