@@ -5,6 +5,7 @@ import { Entrance } from "./entrance.ts";
 import { listen } from "./listen.ts";
 
 const LIMITS = { intake: 10, intakeAfterStranger: 100, loginTime: 1_000 };
+const MOST = 12;
 let taken: Socket[] = [];
 let clients: Socket[] = [];
 let entrance: Entrance;
@@ -14,7 +15,7 @@ beforeEach(async () => {
   // Only these: sockets go their own pace, and turns come when a test says so.
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   [taken, clients] = [[], []];
-  entrance = new Entrance((socket) => taken.push(socket), LIMITS, 100);
+  entrance = new Entrance((socket) => taken.push(socket), LIMITS, MOST);
   port = await listen(entrance.server, { host: "127.0.0.1", port: 0 });
 });
 afterEach(async () => {
@@ -100,6 +101,30 @@ test("who is cut before the upgrade is a stranger; a guest who leaves is not", a
   await once(second, "close");
   vi.advanceTimersByTime(LIMITS.intake);
   expect(taken).toHaveLength(3);
+});
+
+test("when no more fit in, one of the crowd is put out, and who comes from elsewhere has their turn", async () => {
+  const guest = await come("127.0.0.3");
+  vi.advanceTimersByTime(1);
+  const crowd: Socket[] = [];
+  for (let count = 1; count < MOST; count += 1) crowd.push(await come());
+  const ends = crowd.map((client) => once(client, "close"));
+  const other = await come("127.0.0.2");
+  await ends.at(-1);
+  expect(crowd.filter(({ destroyed }) => destroyed)).toHaveLength(1);
+  const more = await come();
+  await once(more, "close");
+  vi.advanceTimersByTime(3 * LIMITS.intake);
+  expect(taken.map(({ remoteAddress }) => remoteAddress).slice(0, 3)).toEqual(["127.0.0.3", "127.0.0.1", "127.0.0.2"]);
+  expect([guest, other].some(({ destroyed }) => destroyed)).toBe(false);
+  // A place that is free again can be had.
+  const [, left] = taken;
+  if (left === undefined) throw new Error("nobody");
+  left.destroy();
+  await once(left, "close");
+  const late = await come();
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+  expect(late.destroyed).toBe(false);
 });
 
 test("what it says is read once it is taken in, and not before", async () => {

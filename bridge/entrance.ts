@@ -22,6 +22,9 @@ export class Entrance {
   readonly #limits: EntranceLimits;
   /** By remote address, in the order of their turns. */
   readonly #waiting = new Map<string, Socket[]>();
+  readonly #most: number;
+  /** All that are open, whatever has become of them. */
+  #open = 0;
   /** Taken in, and not upgraded. */
   readonly #inside = new Map<Socket, NodeJS.Timeout>();
   #timer: NodeJS.Timeout | undefined;
@@ -30,13 +33,16 @@ export class Entrance {
   /** What is being waited for is the rest of `intakeAfterStranger`. */
   #isLonger = false;
 
-  /** `take` gets each when its turn has come. `most`: sockets at a time, whatever has become of them. */
+  /**
+   * `take` gets each when its turn has come. `most`: sockets at a time, whatever has become of them; whoever comes above that puts out
+   * the newest of those who wait from the address that most of them are from, which may be their own.
+   */
   constructor(take: (socket: Socket) => void, limits: EntranceLimits, most: number) {
     this.#take = take;
     this.#limits = limits;
     // Half open, as an HTTP server has its sockets.
     this.server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.#arrive(socket));
-    this.server.maxConnections = most;
+    this.#most = most;
   }
 
   /** It was upgraded: its end is another's from now on. */
@@ -65,7 +71,17 @@ export class Entrance {
     const queue = this.#waiting.get(remote) ?? [];
     queue.push(socket);
     this.#waiting.set(remote, queue);
+    this.#open += 1;
+    socket.once("close", () => (this.#open -= 1));
+    if (this.#open > this.#most) this.#putOut();
     this.#timer ??= setTimeout(() => this.#next(), 0);
+  }
+
+  #putOut(): void {
+    let [from, longest]: [string, Socket[]] = ["", []];
+    for (const [remote, queue] of this.#waiting) if (queue.length > longest.length) [from, longest] = [remote, queue];
+    longest.pop()?.destroy();
+    if (longest.length === 0) this.#waiting.delete(from);
   }
 
   #next(): void {

@@ -3,6 +3,7 @@
  * exactly where it was. "When can a signature be made?" is answered by recheck.ts and what it asks.
  */
 import { hexToBytes } from "@noble/hashes/utils.js";
+import { missingOf } from "../protocol/approving.ts";
 import { signPayload } from "../protocol/envelope.ts";
 import { Fault, isFault } from "../protocol/error.ts";
 import { isTransfer, REQUEST } from "../protocol/request.ts";
@@ -29,11 +30,21 @@ export function expireRequests(desk: Desk): string[] {
   });
 }
 
-/** A drill that had its quorum did what it is for, although not everybody answered. */
+/** A drill that has its quorum did what it is for, although not everybody answered. */
 function expire(desk: Desk, row: RequestRow): void {
-  if (row.verb === "DRILL" && row.state === "approved")
+  if (row.verb === "DRILL" && row.state === "approved" && isStillApproved(desk, row))
     desk.journal.changeRequest(row.id, { state: nextState(row.state, "enacted") });
   else stopRequest(desk, row, "expired");
+}
+
+/** Whether the quorum of a drill stands: an approval may have been taken back just before its end. Each was verified when it came, and nothing moves. */
+function isStillApproved({ journal }: Desk, row: RequestRow): boolean {
+  const records = journal.records(row.id);
+  const stopped = new Set(records.filter(({ kind }) => kind !== "approval").map(({ person }) => person));
+  const standing = records.flatMap(({ person, vendor, address }) =>
+    stopped.has(person) || vendor === null || address === null ? [] : [{ name: person, vendor, address }],
+  );
+  return missingOf(readBack(row).payload, standing) === undefined;
 }
 
 /** Approved recoveries whose delay is over: what waits for nothing but time; and an approved RESTORE once enough people were heard. */

@@ -70,12 +70,18 @@ async function serveOn(config: Config, log: Logger, journal: Journal, hsm: Hsm):
     } catch (error) {
       log.error({ err: error }, "the next identity cannot be served yet");
       await new Promise((resolve) => setTimeout(resolve, SERVE_RETRY));
-      if (!stopped) await again();
+      // On a record that has failed no try will do.
+      if (!stopped && journal.failure === null) await again();
     }
   };
   const next = (): void => {
     changing = changing.then(async () => {
-      if (stopped) return;
+      // A ROTATE that is not on the disk has not happened: the session that is there can be asked why.
+      const isDurable = await journal.durable().then(
+        () => true,
+        () => false,
+      );
+      if (stopped || !isDurable) return;
       // What did not end well keeps the next identity from nothing.
       await session.stop().catch((error: unknown) => log.error({ err: error }, "the session did not end well"));
       await again();

@@ -69,6 +69,18 @@ test.each([
   expect(office.row(id).state).toBe(state);
 });
 
+test("at its time's end an approval that was taken back just before does not count", async () => {
+  const id = await drill();
+  for (const person of [ALICE, BOB]) await office.approve(person, id);
+  await office.drive(id);
+  await office.withdraw(BOB, id);
+  // Nobody has counted again since: the agent was killed, or had no time.
+  expect(office.row(id).state).toBe("approved");
+  office.now += HOUR + 60;
+  expect(expireRequests(office.desk)).toEqual([id]);
+  expect(office.row(id).state).toBe("expired");
+});
+
 test("a drill can be rejected, and goes on while its vault is frozen", async () => {
   const id = await drill();
   await office.freeze(CAROL);

@@ -36,7 +36,7 @@ function add(id: string, nonce: number, state: RequestState = "pending"): void {
     expires: 100,
     notBefore: null,
     at: 1,
-    payload: '{"aud":["x"]}',
+    payload: '{"aud":["x"],"jti":"j"}',
     digest: "ab".repeat(32),
     policy: 1,
     people: 1,

@@ -23,7 +23,7 @@ const propose =
       notBefore: null,
     } as const;
     const times = { expires: 100, at: 1, policy: 1, people: 1 };
-    const payload = JSON.stringify({ aud: ["x"], rest: "y".repeat(length) });
+    const payload = JSON.stringify({ aud: ["x"], jti: id, rest: "y".repeat(length) });
     const made = { proposal: newJti(), proposalJws: "a.b.c", initiator: "Olga", payload, digest: "ab".repeat(32) };
     journal.addRequest({ id, ...common, ...times, ...made });
   };

@@ -247,10 +247,8 @@ export class Ledger extends Log {
     if (known !== undefined) this.#keepRecords(request, [...known, row]);
   }
 
-  /** `receiver` is to be shown the newest entry about `request`, or the log alone where that is empty. Once is enough. */
-  oweView(receiver: string, request = ""): void {
-    this.run("INSERT OR IGNORE INTO owed_views (receiver, request) VALUES (?, ?)", receiver, request);
-  }
+  /** The log tells of a change of a request that people were asked for. Within its transaction. */
+  protected tell(_row: RequestRow): void {}
 
   protected override settle(): void {
     const changed = [...this.#changed];
@@ -292,9 +290,7 @@ export class Ledger extends Log {
     const entry = this.append({ kind: "state", request, digest, n, state, records, hash });
     this.run("UPDATE requests SET logged = ?, entry = ? WHERE id = ?", n, entry, request);
     this.#keep(request, { logged: n, entry });
-    // Nobody was asked yet.
-    if (row.jws === null) return;
-    const { aud } = JSON.parse(row.payload) as { aud: string[] };
-    for (const receiver of aud) this.oweView(receiver, request);
+    // Else nobody was asked yet.
+    if (row.jws !== null) this.tell(row);
   }
 }

@@ -23,6 +23,10 @@ const LIMITS = {
   /** A connection that held this long was a good one: the next loss starts anew with the first wait. */
   stable: 10_000,
 } as const;
+/** Frames that wait to be handled: twice the messages that a bridge gives without an acknowledgement and its answers to ours. One that sends more is not read until half are done. */
+const WAITING_MAX = 256;
+/** Bytes that the bridge has not read: twice what may be under way. Acknowledgements would pile up behind them without end. */
+const UNREAD_MAX = 16_777_216;
 
 export interface LinkOptions {
   readonly desk: Desk;
@@ -46,6 +50,7 @@ export class Link {
   readonly #roster: RosterKeeper;
   readonly #outgoing: Outgoing;
   #incoming: Promise<void> = Promise.resolve();
+  #waiting = 0;
   #sending: Promise<void> = Promise.resolve();
   #isQueued = false;
 
@@ -146,6 +151,8 @@ export class Link {
 
   #onMessage(socket: WebSocket, data: Buffer, binary: boolean): void {
     this.#listen();
+    this.#waiting += 1;
+    if (this.#waiting >= WAITING_MAX) socket.pause();
     // One after the other, in order: an acknowledgement covers all before it.
     this.#incoming = this.#incoming
       .then(async () => {
@@ -153,7 +160,11 @@ export class Link {
         if (binary) throw new Fault("ERR_FRAME_MALFORMED", "The bridge sent a binary frame.");
         await this.#handle(parseBridgeFrame(data.toString("utf8")));
       })
-      .catch((error: unknown) => this.#lose(error));
+      .catch((error: unknown) => this.#lose(error))
+      .finally(() => {
+        this.#waiting -= 1;
+        if (this.#waiting <= WAITING_MAX / 2 && this.#socket?.isPaused === true) this.#socket.resume();
+      });
   }
 
   /** Drops the connection; what was not acknowledged comes again. */
@@ -241,6 +252,10 @@ export class Link {
   }
 
   #send(frame: ClientFrame): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(encodeFrame(frame));
+    const socket = this.#socket;
+    if (socket?.readyState !== WebSocket.OPEN) return;
+    socket.send(encodeFrame(frame));
+    if (socket.bufferedAmount > UNREAD_MAX)
+      this.#lose(new Fault("ERR_BRIDGE_UNREACHABLE", "The bridge does not read what it is sent."));
   }
 }

@@ -4,12 +4,15 @@
  */
 import type { PublicJwk } from "../protocol/primitive.ts";
 import { Ledger } from "./ledger.ts";
-import { integer, type OutboxRow, type OwedRow, optional, text, toOutbox, toOwed } from "./rows.ts";
+import { isOpen } from "./requests.ts";
+import { integer, type OutboxRow, type OwedRow, optional, type RequestRow, text, toOutbox, toOwed } from "./rows.ts";
 
 /** Answers of one kind that wait to be signed for one receiver: a refusal that is left out is harmless, the message can be sent again. */
 const ANSWERS_MAX = 16;
 /** Messages that wait to be sent to one receiver before nothing more of the log is put beside them: it stays owed, once for each request. */
 const UNSENT_MAX = 32;
+/** Messages that wait for somebody before a request that has ended meanwhile: they are away, and what waits would grow with every request. Far more than are under way (outgoing.ts). */
+const ABSENT = 1_000;
 
 /** Values of `receiver` in a table above one, in order, each found by the index: however many rows somebody has, they are one step. */
 const receiversIn = (table: "outbox" | "owed_views") => `WITH RECURSIVE found (receiver) AS (
@@ -192,6 +195,30 @@ export class Mail extends Ledger {
 
   setShown(kid: string, size: number): void {
     this.run("UPDATE member_seals SET shown = ? WHERE kid = ?", size, kid);
+  }
+
+  /** `receiver` is to be shown the newest entry about `request`, or the log alone where that is empty. Once is enough. */
+  oweView(receiver: string, request = ""): void {
+    this.run("INSERT OR IGNORE INTO owed_views (receiver, request) VALUES (?, ?)", receiver, request);
+  }
+
+  /** Everybody who was asked is owed the entry. Whoever is away, and would hear of the request long after its end, is spared both. */
+  protected override tell({ id, state, payload }: RequestRow): void {
+    const { aud, jti } = JSON.parse(payload) as { aud: string[]; jti: string };
+    for (const receiver of aud) {
+      if (isOpen(state) || this.#waitingBefore(jti, receiver) < ABSENT) this.oweView(receiver, id);
+      else {
+        this.run("DELETE FROM outbox WHERE id = ? AND receiver = ?", jti, receiver);
+        this.removeOwedView(receiver, id);
+      }
+    }
+  }
+
+  /** How many messages are to be sent to `receiver` before the one with this id, up to `ABSENT`; 0 where that is sent. */
+  #waitingBefore(id: string, receiver: string): number {
+    const own = "SELECT n FROM outbox WHERE id = ? AND receiver = ?";
+    const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM outbox WHERE receiver = ? AND n < (${own}) LIMIT ?)`;
+    return integer(this.get(sql, receiver, id, receiver, ABSENT)?.["n"]);
   }
 
   /** Whom something of the log is to be shown and has room for it, at most `most` of them, those above `after`, in order. */

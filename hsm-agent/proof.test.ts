@@ -208,6 +208,20 @@ test("while the checkpoint is signed the request may change: the proof is of one
   expect(proof.messages).toHaveLength(2);
 });
 
+test("an answer is proved that came before the clock fell back over a restart", async () => {
+  // The mark is made, and the rest of its minute goes by.
+  office.now += 600;
+  const id = await pending();
+  office.now += 59;
+  await office.approve(ALICE, id);
+  office.now -= 59;
+  await office.reopen();
+  await office.carry(id, [BOB]);
+  const [first] = office.desk.journal.records(id);
+  const { verdict } = await proved(id);
+  expect(verdict.proved?.receipt).toMatchObject({ state: "signed", at: (first?.at ?? 0) - 59 });
+});
+
 test("a record that was edited proves nothing", async () => {
   const id = await office.carry(await pending(), [ALICE, BOB]);
   await proved(id);

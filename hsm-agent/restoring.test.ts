@@ -8,8 +8,11 @@ import { dueRecoveries } from "./advance.ts";
 import { removeRecord } from "./backup.ts";
 import { run } from "./commands.ts";
 import { type Command } from "./control.ts";
+import { sourceOf, verifyLog } from "./log-verify.ts";
+import { exportProof } from "./proof.ts";
 import type { Restore } from "./restoring.ts";
 import type { Checkpoint } from "./showing.ts";
+import { stopRequest } from "./stops.ts";
 import type { Office } from "./testing.ts";
 import { fault, NETWORK, type Person, VAULT } from "./testing-people.ts";
 import {
@@ -206,6 +209,26 @@ test("an approval of a RESTORE may know what it gives up, and no more; of anythi
   expect(await approval(ALICE, id, headOf(newest))).toBeUndefined();
   // Nothing of it counts as having shown what is here.
   expect(office.desk.witnesses.seen).toBe(0);
+});
+
+test("what was signed and in nobody's hands at the backup ends without a hash, and the log still holds", async () => {
+  const [expired, superseded] = [await office.propose(OLGA, "4"), await office.propose(OLGA, "5")];
+  for (const id of [expired, superseded]) await office.carry(id, [ALICE, BOB]);
+  await lose(office, await backup(office));
+  for (const person of [ALICE, BOB]) await show(office, person, await known(office));
+  const [end, other] = [office.row(expired), office.row(superseded)];
+  expect([end.state, end.signed, end.hash]).toEqual(["signed", null, expect.stringMatching(/^0x/)]);
+  office.desk.journal.transaction(() => stopRequest(office.desk, end, "expired"));
+  await restore(gap(office, Math.min(end.nonce ?? 0, other.nonce ?? 0)));
+  for (const [id, state] of [
+    [expired, "expired"],
+    [superseded, "void"],
+  ] as const)
+    expect(office.row(id)).toMatchObject({ state, signed: null, hash: null });
+  await known(office);
+  const verified = await verifyLog(sourceOf(office.desk.journal), null);
+  expect(verified.signed).toBe(office.desk.journal.logSize());
+  expect((await exportProof(office.desk, superseded)).signed).toBeNull();
 });
 
 test("nonces: none that was handed out comes again, none that the network waits for is lost", async () => {

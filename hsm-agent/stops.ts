@@ -18,7 +18,8 @@ export function stopRequest(
   problem: string | null = null,
 ): void {
   if (row.released !== null) throw new Fault("ERR_REQUEST_STATE", "The signed transaction was handed out already.");
-  const signed = row.signed === null ? {} : { signed: null, hash: null };
+  // By the hash: a backup holds that of a signed form which it left out.
+  const signed = row.hash === null ? {} : { signed: null, hash: null };
   journal.changeRequest(row.id, { state: nextState(row.state, event), problem, ...signed });
   if (row.vault !== null && row.network !== null && row.nonce !== null)
     journal.freeNonce(row.vault, row.network, row.nonce);

@@ -209,7 +209,7 @@ export const FAULTS: Fault[] = [
   await answered("another vendor in the record", [one("approval", ada, {}, { vendor: "Trezor" }), one("approval", bob)]),
   await answered("another device in the record", [one("approval", ada, {}, { address: OTHER_DEVICE.address }), one("approval", bob)]),
   await answered("another message in the record", [one("approval", ada, {}, { of: "AAAAAAAAAAAAAAAAAAAAAA" }), one("approval", bob)]),
-  await answered("a record from after the state", [one("approval", ada, {}, { at: request.iat + 180 }), one("approval", bob)]),
+  await answered("a record more than a minute later than the state", [one("approval", ada, {}, { at: request.iat + 181 }), one("approval", bob)]),
   await answered("an approval that ends before its request", [one("approval", ada, { exp: request.exp - 1 }), one("approval", bob)]),
   await answered("a rejection for another reason", [one("approval"), one("rejection", bob, { reason: "other" })], "rejected"),
   await answered("a rejection by somebody who does not decide", [one("approval"), one("rejection", eve)], "rejected"),

@@ -128,10 +128,10 @@ export const STORIES: Record<string, Story> = {
   ]),
   "still open": await sent("pay later", "pending", approved(ada)),
   "approved, and waiting": await sent("pay soon", "approved", approved(ada, bob)),
-  "approved while the clock was a minute behind": {
+  "approved while the clock was a minute behind, and before it fell back by one": {
     ...(await sent("pay behind", "approved", [
       { kind: "approval", by: ada, record: { at: NOW - 60 } },
-      ...approved(bob),
+      { kind: "approval", by: bob, record: { at: NOW + 180 } },
     ])),
     issuedAt: NOW - 60,
   },
