@@ -13,7 +13,7 @@ import { checkRequest, requireNotFrozen } from "./check.ts";
 import { claimsFor } from "./compose.ts";
 import { transact } from "./database.ts";
 import { type Alarm, requireNoAlarm, standingAlarm } from "./log-alarm.ts";
-import type { StoredLog } from "./log-memory.ts";
+import { isRemembered, type StoredLog } from "./log-memory.ts";
 import { ourselves } from "./ourselves.ts";
 import { loadDevices, loadLog, loadRequest, type Mine, SELF, type StoredDevice, type StoredRequest } from "./store.ts";
 import { isOpen, standing, stateOf } from "./waiting.ts";
@@ -127,7 +127,7 @@ function refuseDecision(
 
 /** An approval that names what was given up meanwhile (RESTORE) would make the agent say that its record is an older one. @throws Fault ERR_LOG */
 function requireRemembered(log: TreeHead, known: StoredLog | undefined): void {
-  if (known?.heads.some(({ size, root }) => size === log.size && root === log.root) === true) return;
+  if (isRemembered(known, log)) return;
   throw new Fault("ERR_LOG", "The agent went back to an older record this moment. Nothing was sent; approve again.");
 }
 

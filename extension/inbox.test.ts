@@ -157,7 +157,7 @@ test("an early receipt of the very request is found when the request arrives", a
   await transact(async (records) => records.remove("requests", REQUEST_ID));
   await deliver(await hsm.receipt(kid, digest, { n: 2, state: "approved" }));
   await deliver(jws);
-  expect((await loadRequest(REQUEST_ID))?.receipt).toMatchObject({ n: 2, state: "approved" });
+  expect(await loadRequest(REQUEST_ID)).toMatchObject({ receipt: { n: 2, state: "approved" }, inLog: true });
 });
 
 test("a message leaves the outbox only when a verified receipt names it", async () => {

@@ -216,8 +216,9 @@ export function makeLink(ports: Ports, station: Station): Link {
       opened.refused = frame.code;
       return await lose(closedProblem(opened.refused, opened.as));
     }
-    // Not sent, and still in the outbox: the next wake tries again.
+    // Not sent, and still in the outbox: the next wake tries again. A sync is in none: another takes its place.
     opened.sent.delete(frame.id);
+    opened.pace.note({ again: true }, ports.now());
     const message = "The bridge did not take a message; it is kept and tried again. If it lasts, tell your operator.";
     await station.status("online", { code: frame.code, message });
   }

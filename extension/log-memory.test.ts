@@ -71,14 +71,28 @@ test("one from elsewhere proves nothing: what is known stays, and since when is 
   const known = knowing(7);
   const first = judge(known, shown(5, 20), NOW + 60);
   if (first.is !== "unproven") throw new Error(first.is);
-  expect(first.log).toEqual({ ...known, unprovenSince: NOW + 60 });
-  expect(judge(first.log, shown(5, 21, forked), NOW + 300)).toEqual(first);
+  expect(first.log).toEqual({ ...known, unprovenSince: NOW + 60, unprovenSize: 20 });
+  expect(judge(first.log, shown(5, 19, forked), NOW + 300)).toEqual(first);
   expect([isLate(first.log, NOW + 659), isLate(first.log, NOW + 660), isLate(known, NOW + 9999)]).toEqual([
     false,
     true,
     false,
   ]);
   expect(judge(first.log, shown(7, 20), NOW + 700)).toMatchObject({ is: "accepted", log: { unprovenSince: null } });
+});
+
+test("older views that were kept back and hold do not stand for the proof of a larger one", () => {
+  const waits = judge(knowing(7), shown(5, 20, forked), NOW);
+  if (waits.is !== "unproven") throw new Error(waits.is);
+  let known = waits.log;
+  for (const size of [8, 12, 19]) {
+    const next = judge(known, shown(known.head.size, size), NOW + size * 60);
+    if (next.is !== "accepted") throw new Error(next.is);
+    known = next.log;
+    expect(isLate(known, NOW + 1200)).toBe(true);
+  }
+  expect(judge(known, shown(19, 20), NOW)).toMatchObject({ log: { unprovenSince: null, unprovenSize: 0 } });
+  expect(restored(known, log.head(30), false, NOW)).toMatchObject({ unprovenSince: null, unprovenSize: 0 });
 });
 
 test("eight syncs are remembered", () => {
@@ -89,7 +103,15 @@ test("eight syncs are remembered", () => {
 
 test("what the admins have decided takes the place of what was known beyond it", () => {
   const decided = log.head(10);
-  const fresh = { head: decided, note: null, at: NOW, heads: [decided], unprovenSince: null, syncs: [] };
+  const fresh = {
+    head: decided,
+    note: null,
+    at: NOW,
+    heads: [decided],
+    unprovenSince: null,
+    unprovenSize: 0,
+    syncs: [],
+  };
   const after = (known: StoredLog, alarmed: boolean) => restored(withSync(known, "sync"), decided, alarmed, NOW);
   expect(after(knowing(4, 20), false)).toEqual(fresh);
   expect(after(knowing(4, 20), true)).toEqual(fresh);

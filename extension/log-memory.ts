@@ -23,9 +23,13 @@ export interface StoredLog {
   readonly heads: readonly TreeHead[];
   /** Since when larger views came that were not proven to go on from it; null while there is none. Seconds. */
   readonly unprovenSince: number | null;
+  /** How large the largest of them was: nothing shorter answers it. 0 while there is none. */
+  readonly unprovenSize: number;
   /** Ids of the last syncs that told the agent of it. */
   readonly syncs: readonly string[];
 }
+
+const ALL_PROVEN = { unprovenSince: null, unprovenSize: 0 } as const;
 
 /** A verified checkpoint, and what is said to lead there. */
 export interface Shown {
@@ -50,7 +54,7 @@ export function judge(known: StoredLog | undefined, shown: Shown, now: number): 
   const { head, note, from, consistency } = shown;
   // 4. The first checkpoint is taken as it is.
   if (known === undefined) {
-    return { is: "accepted", log: { head, note, at: now, heads: [head], unprovenSince: null, syncs: [] } };
+    return { is: "accepted", log: { head, note, at: now, heads: [head], ...ALL_PROVEN, syncs: [] } };
   }
   // 5. Of one size there is one root.
   if (head.size === known.head.size) {
@@ -64,12 +68,18 @@ export function judge(known: StoredLog | undefined, shown: Shown, now: number): 
   }
   // 7. A newer one begins with all that is known.
   if (from !== known.head.size) {
-    return { is: "unproven", log: { ...known, unprovenSince: known.unprovenSince ?? now } };
+    const unproven = {
+      unprovenSince: known.unprovenSince ?? now,
+      unprovenSize: Math.max(known.unprovenSize, head.size),
+    };
+    return { is: "unproven", log: { ...known, ...unproven } };
   }
   if (!isConsistent(from, known.head.root, head.size, head.root, consistency))
     return { is: "split", known: known.head };
   const heads = [...known.heads, head].slice(-HEADS_MOST);
-  return { is: "accepted", log: { ...known, head, note, at: now, heads, unprovenSince: null } };
+  // A bridge that has kept back older views must not end the waiting for a proof with one of them at a time.
+  const proven = head.size >= known.unprovenSize ? ALL_PROVEN : {};
+  return { is: "accepted", log: { ...known, head, note, at: now, heads, ...proven } };
 }
 
 /** The same with one more sync that told the agent of it. */
@@ -83,8 +93,14 @@ export function withSync(log: StoredLog, jti: string): StoredLog {
  */
 export function restored(log: StoredLog, decided: TreeHead, alarmed: boolean, now: number): StoredLog {
   const isSame = log.head.size === decided.size && log.head.root === decided.root;
-  if (isSame || (log.head.size < decided.size && !alarmed)) return { ...log, syncs: [] };
-  return { head: decided, note: null, at: now, heads: [decided], unprovenSince: null, syncs: [] };
+  // Whatever was shown without a proof may have been of the log that was given up.
+  if (isSame || (log.head.size < decided.size && !alarmed)) return { ...log, ...ALL_PROVEN, syncs: [] };
+  return { head: decided, note: null, at: now, heads: [decided], ...ALL_PROVEN, syncs: [] };
+}
+
+/** Whether it is one of the heads that were accepted. */
+export function isRemembered(log: StoredLog | undefined, { size, root }: TreeHead): boolean {
+  return log?.heads.some((one) => one.size === size && one.root === root) === true;
 }
 
 /** Whether the agent has shown newer entries for too long without proving that they go on from what is known. `now` in seconds. */

@@ -11,23 +11,33 @@ export interface SignedReceipt {
   readonly receipt: Receipt;
   /** Thumbprint. */
   readonly by: string;
+  /** It is in the log that is known here. */
+  readonly inLog?: true;
 }
 
 interface Signed {
   readonly by: string;
   /** Thumbprint of the pinned identity. */
   readonly hsm: string;
+  /** The checkpoint is one of the log that is known here. */
+  readonly isKnown: boolean;
   /** Seconds. */
   readonly now: number;
 }
 
 /** Keeps a receipt with its request, or until that comes. No higher number changes nothing; after a RESTORE the numbers begin anew. One of another identity's requests is counted, and not used. */
-export async function takeReceipt(records: Records, receipt: Receipt, { by, hsm, now }: Signed): Promise<void> {
+export async function takeReceipt(
+  records: Records,
+  receipt: Receipt,
+  { by, hsm, isKnown, now }: Signed,
+): Promise<void> {
   const request = await records.get("requests", receipt.request);
   if (request === undefined) {
     if (by !== hsm) return await refuse(records, now);
     const early = await records.get("early", receipt.request);
-    if (early === undefined || early.receipt.n < receipt.n) records.put("early", receipt.request, { receipt, by });
+    const held = isKnown || early?.inLog === true ? { inLog: true as const } : {};
+    const newest = early === undefined || early.receipt.n < receipt.n ? { receipt, by } : early;
+    records.put("early", receipt.request, { ...newest, ...held });
     return;
   }
   // Of a rotation only the identity that signed it can tell; of all else the pinned one.
@@ -37,11 +47,15 @@ export async function takeReceipt(records: Records, receipt: Receipt, { by, hsm,
     records.put("requests", request.id, { ...request, notice: { code: "ERR_REQUEST_DIFFERS", message } });
     return;
   }
-  if (receipt.n <= (request.receipt?.n ?? 0)) return;
+  const held = isKnown ? { inLog: true as const } : {};
+  if (receipt.n <= (request.receipt?.n ?? 0)) {
+    if (isKnown && request.inLog !== true) records.put("requests", request.id, { ...request, ...held });
+    return;
+  }
   const named = new Set(receipt.records.map((record) => record.of));
   const mine = request.mine.map((one) => (named.has(one.jti) ? { ...one, received: true, refusal: null } : one));
   for (const { jti } of mine.filter((one) => one.received)) records.remove("outbox", jti);
-  records.put("requests", request.id, { ...request, receipt, mine });
+  records.put("requests", request.id, { ...request, ...held, receipt, mine });
 }
 
 async function refuse(records: Records, now: number): Promise<void> {

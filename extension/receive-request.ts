@@ -36,10 +36,12 @@ export async function receiveRequest(arrival: Arrival): Promise<Outcome> {
     }
     if (byNextIdentity) await requireRoom(records, current.hsm, now);
     const early = await records.get("early", payload.request);
-    const receipt = early?.receipt.digest === digest && early.by === payload.iss ? early.receipt : null;
+    const isOurs = early?.receipt.digest === digest && early.by === payload.iss;
+    const receipt = isOurs ? early.receipt : null;
+    const held = isOurs && early.inLog === true ? { inLog: true as const } : {};
     records.remove("early", payload.request);
     const row = { id: payload.request, jws, payload, digest, arrivedAt: now, receipt, mine: [], problem };
-    records.put("requests", row.id, { ...row, byNextIdentity, notice: null, notified: false });
+    records.put("requests", row.id, { ...row, ...held, byNextIdentity, notice: null, notified: false });
   });
   return DONE;
 }

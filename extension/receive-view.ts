@@ -9,7 +9,7 @@ import { openView } from "../protocol/view.ts";
 import { AGAIN, type Arrival, count, DONE, nextIdentity, type Outcome, PROVED, write } from "./arrival.ts";
 import type { Records } from "./database.ts";
 import { raise } from "./log-alarm.ts";
-import { judge } from "./log-memory.ts";
+import { isRemembered, judge } from "./log-memory.ts";
 import { takeReceipt } from "./receive-receipt.ts";
 import { loadCharter, SELF } from "./store.ts";
 import { judgeWitnesses, type StoredWitness } from "./witnesses.ts";
@@ -49,7 +49,9 @@ export async function receiveView(arrival: Arrival): Promise<Outcome> {
     if (verdict.is === "unproven") outcome = AGAIN;
     if (verdict.is === "accepted" && head.size > (known?.head.size ?? 0)) outcome = PROVED;
     for (const witness of witnesses.good) await keepWitness(records, witness);
-    for (const entry of entries) if (entry.kind === "state") await takeReceipt(records, entry, { by, hsm: by, now });
+    const isKnown = verdict.is === "accepted" || isRemembered(known, head);
+    const signed = { by, hsm: by, isKnown, now };
+    for (const entry of entries) if (entry.kind === "state") await takeReceipt(records, entry, signed);
   });
   return outcome;
 }
@@ -59,7 +61,8 @@ async function receiveOfNext(arrival: Arrival, origin: string): Promise<Outcome>
   const { message, from, now } = arrival;
   const { by, entries } = await openView(message, { origin, keys: [await nextIdentity(from)] });
   await write(arrival, async (records, { hsm }) => {
-    for (const entry of entries) if (entry.kind === "state") await takeReceipt(records, entry, { by, hsm, now });
+    const signed = { by, hsm, isKnown: false, now };
+    for (const entry of entries) if (entry.kind === "state") await takeReceipt(records, entry, signed);
   });
   return DONE;
 }

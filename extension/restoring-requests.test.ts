@@ -7,7 +7,7 @@ import { clock } from "./compose.ts";
 import { transact } from "./database.ts";
 import { others } from "./founding-double.ts";
 import { deliver, type HsmDouble, makeHsm, REQUEST_ID } from "./hsm-double.ts";
-import { FIRST, FOURTH, makeScene, type Scene, SECOND, states, stored, THIRD } from "./restore-double.ts";
+import { FIRST, FOURTH, knownHead, makeScene, type Scene, SECOND, states, stored, THIRD } from "./restore-double.ts";
 import { loadOutbox, loadRequests } from "./store.ts";
 
 vi.mock("./browser.ts", () => ({ poke: vi.fn(), notify: vi.fn(), setBadge: vi.fn() }));
@@ -113,6 +113,26 @@ test("a receipt that was kept for a request to come is of before", async () => {
   await deliver(await scene.goBack(hsm.log.size));
   await deliver(jws);
   expect([await states(id), (await stored(id)).receipt]).toEqual([["pending"], null]);
+});
+
+test("a request is in the log that is known where a view that was proved shows it, and nowhere else", async () => {
+  await deliver(await scene.request(FIRST));
+  hsm.log.grow(3);
+  await deliver(await hsm.view(kid));
+  const { digest } = await stored(FIRST);
+  const entry = { v: 1, kind: "state", at: clock(), request: FIRST, digest, hash: null } as const;
+  const shownBy = async (log: typeof hsm.log, from: number) => {
+    const index = log.append({ ...entry, n: log.size, state: "pending", records: [] });
+    return await log.view(hsm, kid, [index], { from, consistency: log.consistency(from) });
+  };
+  // Of a log that parted from this one below what is known, and of what is not proved to go on from it.
+  await deliver(await shownBy(hsm.log.fork(9), 8));
+  await deliver(await shownBy(hsm.log.fork(11), 10));
+  expect([await stored(FIRST), await knownHead()]).toMatchObject([{ receipt: { n: 11 } }, hsm.log.head()]);
+  expect((await stored(FIRST)).inLog).toBeUndefined();
+  // Its number is no higher.
+  await deliver(await shownBy(hsm.log, 11));
+  expect((await stored(FIRST)).inLog).toBe(true);
 });
 
 test("approvals that wait end with their requests, or are given back; stops go on", async () => {

@@ -90,6 +90,8 @@ export interface StoredRequest {
   readonly arrivedAt: number;
   /** `n` is 0 where the agent has gone back to an older record since (RESTORE): then its next one counts, whatever its number. */
   readonly receipt: Receipt | null;
+  /** The log that is known here was proved to hold it: what a RESTORE may leave unnamed came after it, and is not lost. */
+  readonly inLog?: true;
   /** It ended with such a RESTORE, in the state that was known then; for ever, since it may have been signed all the same. */
   readonly restored?: { readonly was: RequestState };
   readonly mine: Mine[];

@@ -23,6 +23,25 @@ test("what was missed is asked for again, after ten seconds, twenty, and so on",
   }
 });
 
+test("a sync that the bridge did not take is made again, no sooner", async () => {
+  const stage = rehearse();
+  await stage.wake();
+  await stage.login();
+  const syncs = () =>
+    stage.last().sent.flatMap((frame) => (frame.t === "send" && frame.body === "sync" ? frame.id : []));
+  const [first = ""] = syncs();
+  await stage.say({ v: 1, t: "error", code: "ERR_FRAME_RATE", id: first });
+  stage.state.now += 9_999;
+  await stage.wake();
+  expect(syncs()).toEqual([first]);
+  stage.state.now += 1;
+  await stage.wake();
+  expect(syncs()).toHaveLength(2);
+  stage.state.now += 60_000;
+  await stage.wake();
+  expect(syncs()).toHaveLength(2);
+});
+
 test("it is asked for after five minutes at the longest, and after ten seconds again once a proof has come", async () => {
   const stage = rehearse();
   await stage.wake();

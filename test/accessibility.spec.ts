@@ -1,9 +1,10 @@
 /**
- * Every page in its main states, in light and in dark, against WCAG 2 A and AA as axe-core checks it; and one whole approval by the
- * keyboard alone. axe is evaluated by the driver, outside the page's content security policy, which stays as shipped.
+ * Every page in its main states, in light and in dark, against WCAG 2 A and AA as axe-core checks it, and 360 pixels wide without
+ * sideways scrolling; and one whole approval by the keyboard alone. axe is evaluated by the driver, outside the page's content security policy, which stays as shipped.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import type { AxeResults } from "axe-core";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -12,6 +13,7 @@ import { openLedger } from "./harness/approval-ledger.ts";
 import { openTrezorDevice } from "./harness/approval-trezor.ts";
 import { change, changePolicy, enact, invite, motion, vouch, writePolicy } from "./harness/company.ts";
 import { readWords } from "./harness/extension-pages.ts";
+import { ROOT } from "./harness/program.ts";
 import { send } from "./harness/requests.ts";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -49,6 +51,24 @@ async function isAccessible(page: Page, state: string): Promise<void> {
     );
     expect(found, `${state}, ${colorScheme}`).toEqual([]);
   }
+  expect(await sidewaysAt(page, 360), `${state}, 360 pixels wide`).toBe(0);
+}
+
+/** By how many pixels a page scrolls sideways in a window of that width, beside a scroll bar that takes its part of it. */
+async function sidewaysAt(page: Page, width: number): Promise<number> {
+  const before = page.viewportSize();
+  await page.setViewportSize({ width, height: 740 });
+  const measured = await page.evaluate(() => {
+    const { documentElement: root } = document;
+    root.style.overflowY = "scroll";
+    const sideways = root.scrollWidth - root.clientWidth;
+    const bar = globalThis.innerWidth - root.clientWidth;
+    root.style.overflowY = "";
+    return { sideways, bar };
+  });
+  expect(measured.bar, "a classic scroll bar").toBeGreaterThan(0);
+  if (before !== null) await page.setViewportSize(before);
+  return measured.sideways;
 }
 
 test("pairing: before, with an invite, and paired", async () => {
@@ -100,6 +120,19 @@ test("enrolling: either vendor, a stop, the address question, sent; and the inbo
   await page.goto(page.url().replace("enrol.html", "inbox.html"));
   await page.getByRole("heading", { name: "Nothing waits for you" }).waitFor();
   await isAccessible(page, "inbox, empty");
+  await page.close();
+});
+
+test("the popup has a least width, and the same page in a tab has none", async () => {
+  const file = join(ROOT, "dist/extension-chromium/manifest.json");
+  const manifest = JSON.parse(readFileSync(file, "utf8")) as { action: { default_popup: string } };
+  const page = await alice.approver.visit("inbox.html");
+  await page.getByRole("heading", { name: "Nothing waits for you" }).waitFor();
+  expect(await sidewaysAt(page, 320)).toBe(0);
+  await page.goto(new URL(`/${manifest.action.default_popup}`, page.url()).href);
+  await page.getByRole("heading", { name: "Nothing waits for you" }).waitFor();
+  await page.setViewportSize({ width: 320, height: 740 });
+  expect(await page.evaluate(() => document.documentElement.offsetWidth)).toBe(360);
   await page.close();
 });
 

@@ -152,6 +152,9 @@ test("RESTORE: the page says what is lost, the device which gap, and with the ad
   });
   await bob.decide(id);
   await page.getByRole("heading", { name: "In force", exact: true }).waitFor();
+  // Nobody is told to decide what is decided.
+  await page.getByRole("heading", { name: "Next nonces", exact: true }).waitFor();
+  expect(await page.getByText(/Approve it only|Do not approve/).count()).toBe(0);
   await page.close();
   const { act, restoredAt, behind } = await status();
   expect([act, restoredAt, behind]).toEqual([2, null, null]);

@@ -15,15 +15,15 @@ import {
   loadTrust,
 } from "../actions.ts";
 import { type Checked, checkRequest, readRequest } from "../check.ts";
-import { RESTORE } from "../log-alarm.ts";
 import type { Problem, StoredRequest } from "../store.ts";
 import { isOpen } from "../waiting.ts";
 import { CARRIED_OUT, isCarriedOut } from "./carried-out.ts";
 import { Frame, mount } from "./frame.tsx";
-import { useLive } from "./live.ts";
+import { useLive, useNow } from "./live.ts";
 import { Loaded } from "./loaded.tsx";
 import { CodeLine, problemOf } from "./problem.tsx";
 import { RequestView } from "./request-view.tsx";
+import { mayEndAlarm } from "./restore-words.ts";
 import { isAlarming } from "./standing.ts";
 
 const requestId = new URLSearchParams(location.search).get("request") ?? "";
@@ -104,6 +104,7 @@ function Approval() {
 
 function Page(props: Stored & { stored: StoredRequest | undefined; found: Check | undefined }) {
   const { pairing, devices, requests, outbox, link, charter, freezes, alarms, log, stored, found } = props;
+  const now = useNow();
   if (pairing === null || pairing.name === null) {
     return (
       <Frame>
@@ -132,13 +133,15 @@ function Page(props: Stored & { stored: StoredRequest | undefined; found: Check 
       </Frame>
     );
   }
+  const problem = worstOf(stored.problem, found?.problem ?? null);
+  const endsAlarm = mayEndAlarm(found?.checked ?? null, problem, { stored, known: log?.head ?? null, now });
   return (
-    <Frame link={shown} wide endsAlarm={found?.checked?.payload.verb === RESTORE && isOpen(stored)}>
+    <Frame link={shown} wide endsAlarm={endsAlarm}>
       {found !== undefined && (
         <RequestView
           stored={stored}
           checked={found.checked}
-          problem={worstOf(stored.problem, found.problem)}
+          problem={problem}
           others={requests}
           devices={devices}
           freezes={freezes?.freezes ?? []}

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { RequestState } from "../../protocol/message.ts";
-import { onlyReading } from "./approving-words.ts";
+import { doubtWords, onlyReading } from "./approving-words.ts";
+import { samplePolicy } from "./sample-policy.ts";
 import { NOW, sampleMine, sampleMotion, samplePayload, sampleRecord, sampleRequest } from "./sample-request.ts";
 import { contradicts, isAlarming, standingOf } from "./standing.ts";
 import { approvalSteps } from "./timeline.ts";
@@ -54,6 +55,36 @@ test("what ended when the agent went back to an older record says so, and that a
   // The older record knows that it was handed out.
   expect(said(sampleRequest({ state: "signed" }), "signed")).toMatchObject({ state: "signed" });
 });
+
+test("a transfer is not said to be unsigned where what made it void is not known here", () => {
+  const request = sampleRequest({ state: "void" });
+  const said = (policy: number, people: number) =>
+    standingOf(request, "alice", NOW, [], inForceAt(policy, people)).sentence;
+  for (const sentence of [standingOf(request, "alice", NOW).sentence, said(17, 3)]) {
+    expect(sentence).toMatch(/may have been signed before\. Ask your operator before carol proposes it again\.$/);
+    expect(sentence).not.toContain("Nothing was signed");
+  }
+  for (const sentence of [said(18, 3), said(17, 4)])
+    expect(sentence).toMatch(
+      /^The policy or the people changed after.*Nothing was signed; carol can propose it again\.$/,
+    );
+});
+
+test("a list says what expired and void leave open, of a transfer", () => {
+  const words = (state: RequestState, changes: Parameters<typeof sampleRequest>[0] = {}) =>
+    doubtWords(state, sampleRequest(changes));
+  expect([words("expired"), words("expired", { state: "pending" })]).toEqual(["no receipt yet", "no receipt yet"]);
+  expect([words("expired", { state: "expired" }), words("void", { state: "void" }), words("signed")]).toEqual(
+    Array(3).fill(""),
+  );
+  expect(doubtWords("void", { ...sampleRequest(), restored: { was: "signed" } })).toBe("may have been signed");
+  expect(words("expired", { motion: UNFREEZE })).toBe("");
+});
+
+/** Documents of these numbers. */
+function inForceAt(policy: number, people: number) {
+  return { policy: { ...samplePolicy(), n: policy }, people: { v: 1 as const, n: people, members: [], former: [] } };
+}
 
 test("an approved drill asks on, and an approved recovery can be stopped, by any admin as well", () => {
   const records = ["bob", "dave"].map((one) => sampleRecord("approval", one));

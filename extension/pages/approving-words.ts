@@ -2,6 +2,7 @@
  * What the approvals of a request bring about, and how it ended, in sentences: a transfer is signed, a change comes into force, a drill
  * is done. Pure.
  */
+import type { Documents } from "../../protocol/governance.ts";
 import type { RequestState } from "../../protocol/message.ts";
 import { isTransfer, type RequestPayload } from "../../protocol/request.ts";
 import type { StoredRequest } from "../store.ts";
@@ -26,8 +27,13 @@ export function enoughSentence(payload: RequestPayload, now: number, asked = fal
     : "Enough people have answered. The drill goes on until all have, or its time is up.";
 }
 
-/** How a request that is over ended. */
-export function endSentence(state: RequestState, stored: StoredRequest, now: number): string {
+/** How a request that is over ended. `inForce`: what this browser knows to be, null where nothing is. */
+export function endSentence(
+  state: RequestState,
+  stored: StoredRequest,
+  now: number,
+  inForce: Documents | null = null,
+): string {
   const { payload, receipt } = stored;
   const nothing = isTransfer(payload) ? "Nothing was signed" : "Nothing changed";
   const proposer = payload.initiator ?? "the operator";
@@ -52,15 +58,37 @@ export function endSentence(state: RequestState, stored: StoredRequest, now: num
     case "cancelled":
       return `Cancelled by ${proposer}, who proposed it. ${nothing}.`;
     case "expired":
-      return `It expired on ${momentOf(payload.exp).local} before enough people approved. ${nothing}; ${again}.`;
+      // Only the agent knows: whoever keeps its receipts back must not have a payment made twice.
+      return receipt?.state === "expired"
+        ? `It expired on ${momentOf(payload.exp).local} before enough people approved. ${nothing}; ${again}.`
+        : `Its time was up on ${momentOf(payload.exp).local}, by this computer's clock; how it ended is not known here, because the agent's receipt has not come. Ask your operator before ${proposer === "the operator" ? "it is proposed" : `${proposer} proposes it`} again.`;
     case "void":
       if (stored.restored !== undefined) return restoredSentence(payload, stored.restored.was);
-      return `The policy or the people changed after it was proposed, or the agent went back to an older record, so it no longer counts. ${nothing}; ${again}.`;
+      if (isOvertaken(payload, inForce))
+        return `The policy or the people changed after it was proposed, so it no longer counts. ${nothing}; ${again}.`;
+      return isTransfer(payload)
+        ? `It no longer counts: the policy or the people changed, or the agent went back to an older record, and then it may have been signed before. Ask your operator before ${proposer} proposes it again.`
+        : `The policy or the people changed after it was proposed, or the agent went back to an older record, so it no longer counts. ${nothing}; ${again}.`;
     case "failed":
       return isTransfer(payload)
         ? "The HSM could not sign it. Nothing was released; call your operator."
         : "It could not be put in force. Nothing changed; call your operator.";
   }
+}
+
+/**
+ * Acts are not given up, and each is applied here in its turn: where a later document is in force, that is why it ended. Where none is, the
+ * act may be on its way, or kept back, and may be a RESTORE.
+ */
+function isOvertaken({ policy, people }: RequestPayload, inForce: Documents | null): boolean {
+  return inForce !== null && (policy.n < inForce.policy.n || people.n < inForce.people.n);
+}
+
+/** What the state alone does not say, for a list; empty where that is nothing. */
+export function doubtWords(state: RequestState, { payload, receipt, restored }: StoredRequest): string {
+  if (!isTransfer(payload)) return "";
+  if (state === "expired" && receipt?.state !== "expired") return "no receipt yet";
+  return state === "void" && restored !== undefined ? "may have been signed" : "";
 }
 
 /**

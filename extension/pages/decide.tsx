@@ -20,7 +20,7 @@ import { ProblemBox } from "./problem.tsx";
 import { Reject } from "./reject.tsx";
 import type { Standing } from "./standing.ts";
 import { Steps } from "./steps.tsx";
-import { approvalSteps, deliverySteps, type Post } from "./timeline.ts";
+import { approvalSteps, deliverySteps, isHeldBack, type Post } from "./timeline.ts";
 import { groupAmount, modelName, stateLabel } from "./wording.ts";
 
 export interface DecideProps extends ReturnType<typeof useConfirmation> {
@@ -61,6 +61,7 @@ export function Decide(props: DecideProps) {
       standing.waitingFor.filter((person) => person !== me),
     ) || (reached === undefined ? "" : betterKindWords(quorum, used, reached.vendor, better));
   const steps = [...approvalSteps(stored, standing, post, now), ...deliverySteps(stored, post, now)];
+  const isHeld = standing.open && isHeldBack(stored, post);
   const prompted = stage.at === "asking" || stage.at === "overdue" ? stage.device : null;
   const vendor = prompted?.vendor ?? device?.vendor;
   const model = prompted?.model ?? device?.model;
@@ -76,9 +77,9 @@ export function Decide(props: DecideProps) {
           {standing.open && <Countdown expires={stored.payload.exp} now={now} />}
         </div>
         <p class="state-sentence" role="status">
-          {standing.sentence}
+          {isHeld ? "The alarm above holds your approval back." : standing.sentence}
         </p>
-        {problem !== null && standing.open && <WhyNot {...props} problem={problem} />}
+        {problem !== null && standing.open && !isHeld && <WhyNot {...props} problem={problem} />}
         {standing.refusal !== null && <ProblemBox problem={standing.refusal} tone="warning" about={stored.id} />}
         <Withdrawn stage={stage} />
         {standing.did === "nothing" && <Stopped stage={stage} />}

@@ -47,8 +47,9 @@ function StandingAlarm({ isEndedHere }: { isEndedHere: boolean }) {
   const live = useLive(loadAlarm);
   const now = useNow();
   if (live.is !== "ready") return null;
-  const { log, contact } = live.value;
-  const late = log === null ? "" : lateSentence(log, now, contact);
+  const { alarms, log, contact } = live.value;
+  // The alarm says more.
+  const late = log === null || alarms.length > 0 ? "" : lateSentence(log, now, contact);
   return (
     <>
       <LogAlarm {...live.value} isEndedHere={isEndedHere} />

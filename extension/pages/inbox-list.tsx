@@ -1,6 +1,7 @@
 /** A list of requests, each a line in plain words with where it stands; a recovery and a request that must not be signed stand out. */
 import type { Documents } from "../../protocol/governance.ts";
 import { isTransfer, type RequestPayload } from "../../protocol/request.ts";
+import { doubtWords } from "./approving-words.ts";
 import type { Entry } from "./arrange.ts";
 import { momentOf, timeLeft } from "./clock.ts";
 import { Fours } from "./fours.tsx";
@@ -62,7 +63,8 @@ function Row({ entry: { stored, standing }, inForce, now }: { entry: Entry } & P
               {stateLabel(standing.state, payload.verb)}
               {standing.open &&
                 ` · ${standing.approvals.length} of ${payload.quorum.threshold} · ${timeLeft(payload.exp, now)}`}
-              {standing.did !== "nothing" && ` · you ${standing.did}`}
+              {doubtWords(standing.state, stored) !== "" && ` · ${doubtWords(standing.state, stored)}`}
+              {standing.didWords !== "" && ` · ${standing.didWords}`}
             </>
           )}
         </span>

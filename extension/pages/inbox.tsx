@@ -185,4 +185,6 @@ function Notices({ notices }: { notices: readonly Notice[] }) {
   );
 }
 
+// By the address in manifest.json. Only the popup has a least width (inbox.css).
+document.documentElement.classList.toggle("popup", location.search === "?popup");
 mount(<InboxPage />);

@@ -41,12 +41,16 @@ export function evidenceText(alarms: readonly Alarm[]): string {
 /** "Record: 1,204 entries, last checked 10:00"; the day is said where it is not today. `zone` is an IANA name. */
 export function recordLine({ head, at }: StoredLog, now: number, zone?: string): string {
   const count = `${head.size.toLocaleString("en-US")} ${head.size === 1 ? "entry" : "entries"}`;
-  const isRecent = now - at < 12 * 3600;
-  return `Record: ${count}, last checked ${isRecent ? timeOfDay(at, zone) : momentOf(at, zone).local}`;
+  return `Record: ${count}, last checked ${recentMoment(at, now, zone)}`;
 }
 
 /** That the agent shows more and does not prove it; empty while all is well. */
 export function lateSentence(log: StoredLog, now: number, contact: string | null): string {
   if (!isLate(log, now)) return "";
-  return `Since ${timeOfDay(log.unprovenSince ?? now)} the agent shows newer entries without the proof that they go on from what this browser knows. It is asked again by itself. If this lasts, call: ${contact ?? "your operator"}`;
+  const since = recentMoment(log.unprovenSince ?? now, now);
+  return `Since ${since} the agent shows newer entries of its record without the proof that they go on from what this browser knows. This browser asks for it again by itself. Before you approve anything, call: ${contact ?? "your operator"}`;
+}
+
+function recentMoment(at: number, now: number, zone?: string): string {
+  return now - at < 12 * 3600 ? timeOfDay(at, zone) : momentOf(at, zone).local;
 }

@@ -24,6 +24,11 @@ export interface MotionProps {
   readonly freezes: readonly Freeze[];
   /** What this browser has seen of the agent's log; null where it has seen nothing. */
   readonly known: TreeHead | null;
+  /** It can still be decided. */
+  readonly open: boolean;
+  /** The log that is known here holds the request. */
+  readonly inLog: boolean;
+  readonly alarmed: boolean;
 }
 
 export function MotionLead(props: MotionProps) {
@@ -51,7 +56,7 @@ function Recovery({ payload, contact }: { payload: MotionRequest; contact: strin
   );
 }
 
-function MotionBody({ payload, inForce, byNextIdentity, hsm, freezes, known }: MotionProps) {
+function MotionBody({ payload, inForce, byNextIdentity, hsm, freezes, known, open, inLog, alarmed }: MotionProps) {
   const motion = motionOf(payload);
   switch (motion.verb) {
     case "FOUND":
@@ -74,7 +79,16 @@ function MotionBody({ payload, inForce, byNextIdentity, hsm, freezes, known }: M
     case "UNFREEZE":
       return <Unfreeze change={motion.change} freezes={freezes} />;
     case "RESTORE":
-      return <Restore change={motion.change} policy={inForce?.policy ?? null} known={known} />;
+      return (
+        <Restore
+          change={motion.change}
+          policy={inForce?.policy ?? null}
+          known={known}
+          open={open}
+          inLog={inLog}
+          alarmed={alarmed}
+        />
+      );
     case "DRILL":
       return <Drill change={motion.change} />;
   }

@@ -49,7 +49,7 @@ export function RequestView(props: Props) {
   const { stored, checked, problem, me, charter } = props;
   const now = useNow();
   const payload = checked?.payload ?? stored.payload;
-  const standing = standingOf(stored, me, now, props.roles);
+  const standing = standingOf(stored, me, now, props.roles, charter);
   useEffect(() => {
     document.title = `${stateLabel(standing.state, payload.verb)}: ${titleOf(payload, charter)}`;
   }, [standing.state, payload, charter]);
@@ -70,6 +70,9 @@ export function RequestView(props: Props) {
             payload={payload}
             inForce={checked?.kind === "motion" ? checked.before : charter}
             contact={charter?.policy.contact ?? null}
+            open={standing.open}
+            inLog={stored.inLog === true}
+            alarmed={props.post.alarmed}
             byNextIdentity={stored.byNextIdentity}
           />
         )}

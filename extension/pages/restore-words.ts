@@ -5,9 +5,22 @@
 import type { TreeHead } from "../../protocol/checkpoint.ts";
 import type { Motion } from "../../protocol/governance.ts";
 import type { PolicyText } from "../../protocol/policy.ts";
+import type { Checked } from "../check.ts";
+import type { Problem, StoredRequest } from "../store.ts";
+import { isOpen } from "../waiting.ts";
 import { networkName } from "./effect-naming.ts";
 
 type Change = Extract<Motion, { verb: "RESTORE" }>["change"];
+
+interface Standing {
+  /** What this browser has seen of the agent's log. */
+  readonly known: TreeHead | null;
+  /** It can still be decided. */
+  readonly open: boolean;
+  readonly inLog?: boolean | undefined;
+  /** An alarm stands: what is known is not what the agent has now. */
+  readonly alarmed: boolean;
+}
 
 /** What is missing. */
 export function lossSentence({ log, seen }: Change): string {
@@ -22,11 +35,32 @@ export function lossSentence({ log, seen }: Change): string {
 export const ENDS =
   "Every open request ends, and so does every transaction that was signed and not handed out: they have to be proposed again.";
 
-/** Empty unless this browser has seen more than the request names. `known`: what it has seen. */
-export function unnamedSentence({ log, seen }: Change, known: TreeHead | null): string {
+/**
+ * Empty unless this browser has seen more than the request names, `known`, and that may be lost: it is not where the log that is known here
+ * holds the request itself (`inLog`), since nothing is signed between the two. Once the request is over (not `open`) it says nothing.
+ */
+export function unnamedSentence({ log, seen }: Change, { known, open, inLog = false, alarmed }: Standing): string {
   const named = Math.max(log.size, seen?.size ?? 0);
-  if (known === null || known.size <= named) return "";
-  return `This browser has seen ${known.size} entries, more than the ${named} that this request names. Do not approve it: reject it, and call your operator.`;
+  if (!open || inLog || known === null || known.size <= named) return "";
+  const more = `This browser has seen ${known.size} entries, more than the ${named} that this request names`;
+  return alarmed
+    ? `${more}. Do not approve it: reject it, and call your operator.`
+    : `${more}: what the agent wrote down since it came back is among them, or more is missing than it says. Ask your operator which before you approve.`;
+}
+
+/**
+ * Whether this is the request that ends an alarm, if enough approve it: this person may be asked for it, there is time, and it names all
+ * that this browser has seen. `problem`: what the checks say. `now` in seconds.
+ */
+export function mayEndAlarm(
+  checked: Checked | null,
+  problem: Problem | null,
+  { stored, known, now }: { stored: StoredRequest; known: TreeHead | null; now: number },
+): boolean {
+  if (checked?.kind !== "motion" || problem !== null || !isOpen(stored) || stored.payload.exp <= now) return false;
+  const { motion } = checked;
+  const standing = { known, open: true, inLog: stored.inLog, alarmed: true };
+  return motion.verb === "RESTORE" && unnamedSentence(motion.change, standing) === "";
 }
 
 /** "Treasury-1 on Ethereum: next nonce 42", one for each account. */

@@ -71,6 +71,13 @@ test("a problem takes the approve button and leaves reject", () => {
 test("time ends what waits, even before the agent says so", () => {
   const request = sampleRequest({ payload: { exp: NOW } });
   expect(standingOf(request, "alice", NOW)).toMatchObject({ state: "expired", open: false, mayApprove: false });
+  // A bridge may keep back the receipt that says that it was signed.
+  for (const waiting of [request, sampleRequest({ payload: { exp: NOW }, state: "pending" })]) {
+    const { sentence } = standingOf(waiting, "alice", NOW);
+    expect(sentence).toMatch(/^Its time was up on .*how it ended is not known here/);
+    expect(sentence).toMatch(/Ask your operator before carol proposes it again\.$/);
+    expect(sentence).not.toContain("Nothing was signed");
+  }
   const signed = sampleRequest({ payload: { exp: NOW }, state: "signed" });
   expect(standingOf(signed, "alice", NOW).state).toBe("signed");
 });
@@ -88,6 +95,20 @@ test.each<[RequestState, RegExp]>([
   const standing = standingOf(sampleRequest({ state, records }), "alice", NOW);
   expect(standing.sentence).toMatch(sentence);
   expect(standing).toMatchObject({ state, open: false, mayApprove: false, mayReject: false });
+});
+
+test("a list does not say that somebody approved without saying that it was not received", () => {
+  const words = (kind: "approval" | "rejection" | "withdrawal", received: boolean, now = NOW) =>
+    standingOf(sampleRequest({ mine: [sampleMine(kind, { received })] }), "alice", now).didWords;
+  expect(words("approval", false)).toBe("you approved, not received yet");
+  expect(words("approval", false, NOW + 7200)).toBe("you approved, not received");
+  expect(words("approval", true)).toBe("you approved");
+  expect(words("rejection", false)).toBe("you rejected, not received yet");
+  expect(words("withdrawal", true)).toBe("you withdrew");
+  expect(standingOf(sampleRequest(), "alice", NOW).didWords).toBe("");
+  // By another browser of theirs.
+  const elsewhere = sampleRequest({ state: "pending", records: [sampleRecord("approval", "alice")] });
+  expect(standingOf(elsewhere, "alice", NOW).didWords).toBe("you approved");
 });
 
 const EACH = [

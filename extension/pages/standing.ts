@@ -30,11 +30,15 @@ export interface Standing {
   readonly stillNeededOn: readonly VendorDemand[];
   /** What this person did in this request, as far as it was not refused. */
   readonly did: "nothing" | "approved" | "withdrew" | "rejected";
+  /** The same for a list: "you approved, not received yet"; empty where it is nothing. */
+  readonly didWords: string;
   readonly mayApprove: boolean;
   readonly mayReject: boolean;
   /** The newest refusal of one of this person's messages. */
   readonly refusal: Problem | null;
 }
+
+const KINDS = { approved: "approval", withdrew: "withdrawal", rejected: "rejection" } as const;
 
 /** After one of these refusals a second signature of the same person cannot help. */
 const FINAL_REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
@@ -89,8 +93,14 @@ function lingers(payload: RequestPayload, recorded: RequestState): boolean {
   return recorded === "approved" && !isTransfer(payload) && (payload.verb === "DRILL" || payload.notBefore !== null);
 }
 
-/** `me` is this person's name, `roles` their roles. `now` in seconds. */
-export function standingOf(stored: StoredRequest, me: string, now: number, roles: readonly string[] = []): Standing {
+/** `me` is this person's name, `roles` their roles; `inForce` tells why a request is void. `now` in seconds. */
+export function standingOf(
+  stored: StoredRequest,
+  me: string,
+  now: number,
+  roles: readonly string[] = [],
+  inForce: Documents | null = null,
+): Standing {
   const { payload } = stored;
   const records = stored.receipt?.records ?? [];
   // As the agent counts: whoever withdrew or rejected after approving does not count any more.
@@ -123,13 +133,14 @@ export function standingOf(stored: StoredRequest, me: string, now: number, roles
     open,
     sentence: open
       ? waitingSentence({ payload, used, waitingFor, me, did, mine: ownVendor(stored), now })
-      : endSentence(state, stored, now),
+      : endSentence(state, stored, now, inForce),
     approvals,
     waitingFor,
     withdrawn,
     stillNeeded: missing.count,
     stillNeededOn: missing.kinds,
     did,
+    didWords: didWords(did, stored, records, me, open),
     mayApprove:
       open &&
       eligible &&
@@ -193,6 +204,21 @@ function deedOf(stored: StoredRequest, records: readonly RequestRecord[], me: st
   if (counts("rejection")) return "rejected";
   if (counts("withdrawal")) return "withdrew";
   return counts("approval") ? "approved" : "nothing";
+}
+
+function didWords(
+  did: Standing["did"],
+  { mine }: StoredRequest,
+  records: readonly RequestRecord[],
+  me: string,
+  open: boolean,
+): string {
+  if (did === "nothing") return "";
+  const kind = KINDS[did];
+  const isReceived =
+    mine.some((one) => one.kind === kind && one.received) ||
+    records.some((record) => record.kind === kind && record.person === me);
+  return isReceived ? `you ${did}` : `you ${did}, not received${open ? " yet" : ""}`;
 }
 
 /** One record a person: a quorum counts people. */

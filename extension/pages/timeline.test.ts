@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { NOW, sampleMine, sampleMotion, sampleRecord, sampleRequest } from "./sample-request.ts";
 import { standingOf } from "./standing.ts";
-import { approvalSteps, deliverySteps, type Post } from "./timeline.ts";
+import { approvalSteps, deliverySteps, isHeldBack, type Post } from "./timeline.ts";
 
 type Sample = ReturnType<typeof sampleRequest>;
 
@@ -112,6 +112,11 @@ test("an approval that an alarm holds back is not said to be on its way; a stop 
   expect(deliverySteps(request, alarmed, NOW)).toMatchObject([{ label: "Sent, waiting for the agent's receipt" }]);
   const change = { log: { size: 4, root: "ab".repeat(32) }, seen: null, nonces: [] };
   const ending = sampleRequest({ mine, motion: sampleMotion({ verb: "RESTORE", change }) });
+  expect([isHeldBack(request, alarmed), isHeldBack(request, post(request))]).toEqual([true, false]);
+  const received = sampleRequest({ mine: [sampleMine("approval", { received: true })] });
+  const undone = sampleRequest({ mine: [sampleMine("approval", { refusal: { code: "ERR_LOG", message: "" } })] });
+  for (const one of [sampleRequest(), received, undone, ending]) expect(isHeldBack(one, alarmed)).toBe(false);
   const [, sent] = approvalSteps(ending, standingOf(ending, "alice", NOW), alarmed, NOW);
   expect(sent).toMatchObject({ label: "Not received yet" });
+  expect(sent?.detail).toMatch(/While the alarm stands .*: ask your operator whether it has arrived\.$/);
 });

@@ -2,7 +2,7 @@
  * What became of this person's own message, step by step. A tick stands only where something was verified, and says what.
  * Pure.
  */
-import { isTransfer } from "../../protocol/request.ts";
+import { isTransfer, type RequestPayload } from "../../protocol/request.ts";
 import { RESTORE } from "../log-alarm.ts";
 import type { Mine, OutboxItem, StoredRequest } from "../store.ts";
 import { momentOf, timeOfDay } from "./clock.ts";
@@ -105,10 +105,10 @@ function deliveryStep({ payload }: StoredRequest, mine: Mine, { online, outbox, 
     return {
       state: "late",
       label: "Not received",
-      detail: `No receipt came before the request was over, and your ${kind} is not sent any more. Ask your operator if it matters whether it arrived.`,
+      detail: `No receipt came before the request was over, and your ${kind} is not sent any more. Ask your operator whether it arrived.`,
     };
   }
-  if (alarmed && kind === "approval" && payload.verb !== RESTORE) {
+  if (alarmed && isStoppedByAlarm(mine, payload)) {
     return {
       state: "late",
       label: "Held back",
@@ -120,7 +120,10 @@ function deliveryStep({ payload }: StoredRequest, mine: Mine, { online, outbox, 
     return {
       state: "late",
       label: "Not received yet",
-      detail: `Your ${kind} is kept in this browser and sent again by itself; call your operator if it stays so.`,
+      // A record that does not go on from what is known is not believed, and its receipts with it.
+      detail: alarmed
+        ? `Your ${kind} is kept in this browser and sent again by itself. While the alarm stands a receipt may not be believed here: ask your operator whether it has arrived.`
+        : `Your ${kind} is kept in this browser and sent again by itself; call your operator if it stays so.`,
     };
   }
   return {
@@ -128,6 +131,16 @@ function deliveryStep({ payload }: StoredRequest, mine: Mine, { online, outbox, 
     label: online ? "Sent, waiting for the agent's receipt" : "Kept, waiting for the connection",
     detail: `Your ${kind} counts once the agent's receipt is here.`,
   };
+}
+
+/** Whether this person's approval stays in this browser because an alarm stands. */
+export function isHeldBack({ mine, payload }: StoredRequest, { alarmed }: Post): boolean {
+  const approval = latest(mine, "approval");
+  return alarmed && approval !== undefined && approval.refusal === null && isStoppedByAlarm(approval, payload);
+}
+
+function isStoppedByAlarm({ kind, received }: Mine, { verb }: RequestPayload): boolean {
+  return kind === "approval" && !received && verb !== RESTORE;
 }
 
 function latest(mine: readonly Mine[], kind: Mine["kind"]): Mine | undefined {
