@@ -42,8 +42,8 @@ export const LIMITS: Limits = {
   loginTime: 10_000,
   /** From one newcomer to the next: some 450 a second at most, a fifth of one core, while whoever is there is served. 10,000 that come back at once are in within half a minute. */
   intake: 2,
-  /** Some 50 a second while strangers knock: a twentieth of one core, so that a message of somebody who is there seldom meets one. */
-  intakeAfterStranger: 20,
+  /** Some 20 a second while strangers knock: a thirtieth of one core, so that a message of somebody who is there seldom meets one. */
+  intakeAfterStranger: 50,
   /** A ping each period, dropped after one without an answer: below the 30 s after which browsers' workers and many proxies give up. */
   heartbeat: 20_000,
   /** Old messages and expired invites are looked for this often; both are minutes-grained things. */

@@ -15,16 +15,17 @@ import { signRecoverable } from "./hsm/signer.ts";
 import { openMandate, requireMandate } from "./mandate.ts";
 import { backToPending, collect, hasQuorum, recheck, requireRow } from "./recheck.ts";
 import { isOpen, nextState, OPEN_STATES } from "./requests.ts";
-import { leadsOn } from "./restoring.ts";
+import { waitsForRestore } from "./restoring.ts";
 import { type RequestRow } from "./rows.ts";
 import { stopRequest } from "./stops.ts";
 import { readBack } from "./verify.ts";
 
-/** Ends every request whose time has come: open, or signed and never handed out. Returns their ids. */
+/** Ends every request whose time has come: open, or signed and never handed out; on an older record none but what leads on. Returns their ids. */
 export function expireRequests(desk: Desk): string[] {
   const { journal } = desk;
   return journal.transaction(() => {
-    const due = [...journal.requests(OPEN_STATES, desk.now()), ...journal.unreleased(desk.now())];
+    const over = [...journal.requests(OPEN_STATES, desk.now()), ...journal.unreleased(desk.now())];
+    const due = over.filter((row) => !waitsForRestore(desk, row));
     for (const row of due) expire(desk, row);
     return due.map(({ id }) => id);
   });
@@ -63,6 +64,7 @@ export async function advance(desk: Desk, id: string): Promise<Consequence> {
     const row = desk.journal.request(id);
     if (row === undefined) throw new Fault("ERR_REQUEST_UNKNOWN", `There is no request ${id}.`);
     if (isOpen(row.state) && row.expires <= desk.now()) {
+      if (waitsForRestore(desk, row)) return consequence;
       desk.journal.transaction(() => expire(desk, row));
       continue;
     }
@@ -76,7 +78,7 @@ export async function advance(desk: Desk, id: string): Promise<Consequence> {
 async function step(desk: Desk, row: RequestRow): Promise<boolean | Consequence> {
   switch (row.state) {
     case "proposed":
-      if (desk.witnesses.isReadOnly && (row.verb === "SEND" || !leadsOn(desk, row.verb))) return false;
+      if (waitsForRestore(desk, row)) return false;
       await issueRequest(desk, row);
       return true;
     case "pending":

@@ -30,6 +30,7 @@ import { alreadyFrozen, freeze, isFrozen, isFrozenBy, owedFreezes } from "./free
 import { openOnce } from "./opened.ts";
 import { enrolDevice, pair } from "./pairing.ts";
 import { signerOf } from "./recovered.ts";
+import { waitsForRestore } from "./restoring.ts";
 import type { SealKeys } from "./sealing.ts";
 import { stopRequest } from "./stops.ts";
 import { isStoreError } from "./store-error.ts";
@@ -151,6 +152,7 @@ async function handle(desk: Desk, keys: SealReader, from: string, jws: string): 
       case REJECTION.typ: {
         const message = await opened(REJECTION);
         return recordAnswer(desk, sender(message.jti), message, (row) => {
+          if (waitsForRestore(desk, row)) desk.witnesses.requireWritable();
           stopRequest(desk, row, "rejected");
           return { kind: "rejection", vendor: null, address: null, reason: message.reason };
         });

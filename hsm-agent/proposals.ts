@@ -10,6 +10,7 @@ import { type Desk, newJti, requireOwnIdentity } from "./desk.ts";
 import { requireNotFrozen } from "./freeze.ts";
 import { fileKeyOf, requireVaultKeys } from "./motions.ts";
 import { decide } from "./policy.ts";
+import { waitsForRestore } from "./restoring.ts";
 import { requireFewOpen, stopRequest } from "./stops.ts";
 import { transferOf } from "./transfer.ts";
 
@@ -140,6 +141,7 @@ export async function cancel(desk: Desk, jws: string): Promise<string> {
       );
     }
     if (journal.recordOf(payload.jti) !== undefined) return;
+    if (waitsForRestore(desk, row)) desk.witnesses.requireWritable();
     stopRequest(desk, row, "cancelled");
     journal.addRecord(row.id, {
       kind: "cancellation",

@@ -3,13 +3,14 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { APPROVAL } from "../protocol/message.ts";
-import { dueRecoveries } from "./advance.ts";
+import { APPROVAL, CANCELLATION } from "../protocol/message.ts";
+import { dueRecoveries, expireRequests } from "./advance.ts";
 import { removeRecord } from "./backup.ts";
 import { run } from "./commands.ts";
 import { type Command } from "./control.ts";
 import { sourceOf, verifyLog } from "./log-verify.ts";
 import { exportProof } from "./proof.ts";
+import { cancel } from "./proposals.ts";
 import type { Restore } from "./restoring.ts";
 import type { Checkpoint } from "./showing.ts";
 import { stopRequest } from "./stops.ts";
@@ -229,6 +230,26 @@ test("what was signed and in nobody's hands at the backup ends without a hash, a
   const verified = await verifyLog(sourceOf(office.desk.journal), null);
   expect(verified.signed).toBe(office.desk.journal.logSize());
   expect((await exportProof(office.desk, superseded)).signed).toBeNull();
+});
+
+test("what may have been signed since ends with the RESTORE alone: no receipt says before that nothing was", async () => {
+  await lose(office, file);
+  for (const person of [ALICE, BOB]) await show(office, person, newest);
+  const open = office.row(waiting).state;
+  expect(await office.reject(ALICE, waiting)).toBe("ERR_LOG");
+  const cancellation = await office.message(CANCELLATION, OLGA.file, { request: waiting });
+  await expect(cancel(office.desk, cancellation)).rejects.toMatchObject(fault("ERR_LOG"));
+  const refused = await motion(gap(office, 9));
+  const over = await motion(gap(office, 9));
+  expect(await office.reject(ALICE, refused)).toBeUndefined();
+  office.now = Math.max(office.row(waiting).expires, office.row(over).expires);
+  // What leads on has its time, and may be rejected.
+  expect(expireRequests(office.desk)).toEqual([over]);
+  await office.drive(waiting);
+  expect(office.row(waiting).state).toBe(open);
+  expect([refused, over].map((id) => office.row(id).state)).toEqual(["rejected", "expired"]);
+  await restore(gap(office, 9));
+  expect(office.row(waiting).state).toBe("void");
 });
 
 test("nonces: none that was handed out comes again, none that the network waits for is lost", async () => {

@@ -9,6 +9,7 @@ import { thumbprint } from "../protocol/primitive.ts";
 import type { Desk } from "./desk.ts";
 import type { Journal } from "./journal.ts";
 import { OPEN_STATES } from "./requests.ts";
+import type { RequestRow } from "./rows.ts";
 
 export type Restore = Extract<Motion, { verb: "RESTORE" }>["change"];
 /** No gap holds so many transactions of one account: a nonce beyond is a slip, and none that is sent then would ever be mined. */
@@ -23,6 +24,17 @@ type Account = Pick<Restore["nonces"][number], "vault" | "network">;
 export function leadsOn({ charter, identity }: Pick<Desk, "charter" | "identity">, verb: GovernanceVerb): boolean {
   const isLost = charter.current !== null && thumbprint(charter.current.hsm) !== identity.signer.kid;
   return verb === "FOUND" || verb === "RESTORE" || (verb === "ROTATE" && isLost);
+}
+
+/**
+ * Whether nothing becomes of a request before a RESTORE, which ends it. What an older record has as open may have been signed since: a
+ * receipt that it was rejected, cancelled or expired would say that nothing was.
+ */
+export function waitsForRestore(
+  desk: Pick<Desk, "charter" | "identity" | "witnesses">,
+  { verb }: Pick<RequestRow, "verb">,
+): boolean {
+  return desk.witnesses.isReadOnly && (verb === "SEND" || !leadsOn(desk, verb));
 }
 
 /**
