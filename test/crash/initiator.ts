@@ -2,7 +2,6 @@
  * Somebody who proposes over the control socket, and asks again with the very same signed message until it is answered: the agent may
  * have been killed on either side of the answer. Signs with a key file, as the CLI does.
  */
-import { readFileSync } from "node:fs";
 import type { Command } from "../../hsm-agent/control.ts";
 import type { Claims, MessageType } from "../../protocol/envelope.ts";
 import {
@@ -14,8 +13,7 @@ import {
   PROPOSAL,
   VOUCH,
 } from "../../protocol/message.ts";
-import type { PublicJwk } from "../../protocol/primitive.ts";
-import { type Key, keyOf } from "../harness/bridge-client.ts";
+import { type Key, keyOfFile } from "../harness/bridge-client.ts";
 import { jtiOf, message } from "../harness/message.ts";
 import { VAULT } from "../harness/policy-plan.ts";
 import { DESTINATION, type RequestView } from "../harness/requests.ts";
@@ -59,7 +57,7 @@ export class Initiator {
 
   /** Somebody whose key file is in this world. `hsm`: thumbprint of the identity. */
   static async open(world: World, name: string, ledger: Ledger): Promise<Initiator> {
-    const key = await keyOf(JSON.parse(readFileSync(world.keyFile(name), "utf8")) as PublicJwk & { d: string });
+    const key = await keyOfFile(world.keyFile(name));
     const status = await world.ask<{ hsm: { thumbprint: string } }>({ command: "status" });
     return new Initiator(name, world, ledger, key, status.hsm.thumbprint);
   }

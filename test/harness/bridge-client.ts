@@ -1,5 +1,6 @@
 /** A script's connection to the bridge: a P-256 key, the login, frames in and out, and the agent's card as the bridge shows it. */
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { exportJWK, generateKeyPair, importJWK } from "jose";
 import { WebSocket } from "ws";
 import { type Signer, signEnvelope } from "../../protocol/envelope.ts";
@@ -14,9 +15,14 @@ export interface Key {
 }
 
 export async function makeKey(): Promise<Key> {
+  return await keyOf(await makePrivateJwk());
+}
+
+/** A new key, as an invite carries it. */
+export async function makePrivateJwk(): Promise<PublicJwk & { readonly d: string }> {
   const { privateKey } = await generateKeyPair("ES256", { extractable: true });
   const { kty, crv, x, y, d } = await exportJWK(privateKey);
-  return await keyOf({ kty, crv, x, y, d } as PublicJwk & { d: string });
+  return { kty, crv, x, y, d } as PublicJwk & { readonly d: string };
 }
 
 /** The key of a private JWK. */
@@ -27,6 +33,11 @@ export async function keyOf(jwk: PublicJwk & { d: string }): Promise<Key> {
   const sign = async (input: Uint8Array) =>
     new Uint8Array(await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, new Uint8Array(input)));
   return { jwk: publicJwk, signer: { kid: thumbprint(publicJwk), sign } };
+}
+
+/** The key of a member's key file. */
+export async function keyOfFile(path: string): Promise<Key> {
+  return await keyOf(JSON.parse(readFileSync(path, "utf8")) as PublicJwk & { d: string });
 }
 
 type Fits = (frame: BridgeFrame) => boolean;

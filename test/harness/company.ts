@@ -1,12 +1,17 @@
 /**
- * The people of a world: who founds it, who joins it, and what they change. Everything is proposed by a key file over the CLI and decided
- * by extensions and devices, as in life; nothing here has another way in. protocol/README.md, "Founding", "Pairing", "Governance".
+ * The people of a world: who founds it, who joins it, and what they change. Everything is proposed by a key file, over the CLI or as the
+ * CLI does it at the agent's socket, and decided by extensions and devices, as in life. protocol/README.md, "Founding", "Pairing", "Governance".
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Role } from "../../protocol/people.ts";
+import type { Claims, MessageType } from "../../protocol/envelope.ts";
+import { DEVELOPMENT_BRIDGE, encodeInvite } from "../../protocol/invite.ts";
+import { INVITATION, VOUCH } from "../../protocol/message.ts";
+import { type Role, sortRoles } from "../../protocol/people.ts";
 import type { Policy } from "../../protocol/policy.ts";
+import { keyOfFile, makePrivateJwk, now } from "./bridge-client.ts";
 import { Member, type MemberOptions } from "./member.ts";
+import { message } from "./message.ts";
 import type { Participant } from "./participant.ts";
 import { type PolicyPlan, planPolicy } from "./policy-plan.ts";
 import { type RequestView, waitForRequest } from "./requests.ts";
@@ -33,7 +38,7 @@ export async function confirmFounder(
   name: string,
   words: string,
 ): Promise<{ readonly name: string; readonly request: string | null }> {
-  return await world.json("pairing", "confirm", name, ...words.split(" "));
+  return await world.ask({ command: "pairing.confirm", name, words });
 }
 
 /** Founds a world by scripts, one for each founder; returns them by name. */
@@ -80,24 +85,36 @@ export interface JoinOptions {
 }
 
 /** An invite for somebody: the code. Without roles: a further browser of a member. */
-export async function invite(world: World, name: string, { roles = ["approver"], key }: JoinOptions = {}) {
-  const asked = roles.flatMap((role) => ["--role", role]);
-  const { code } = await world.json<{ code: string }>("invite", name, ...asked, "--key", key ?? world.keyFile("Olga"));
-  return code;
+export async function invite(
+  world: World,
+  name: string,
+  { roles = ["approver"], key }: JoinOptions = {},
+): Promise<string> {
+  const { d, ...once } = await makePrivateJwk();
+  const body = { name, roles: sortRoles(roles), key: once, until: now() + DAY };
+  const { hsm } = await proposeBy(world, key, "invite", INVITATION, body);
+  return encodeInvite({ v: 1, bridge: DEVELOPMENT_BRIDGE, hsm, key: once, d });
 }
 
 /** Types the words that somebody read aloud; returns the id of the ENROLL that is asked for then. */
 export async function vouch(world: World, name: string, words: string, { key }: JoinOptions = {}): Promise<string> {
-  const said = words.split(" ");
-  const { request } = await world.json<{ request: string }>(
-    "pairing",
-    "confirm",
-    name,
-    ...said,
-    "--key",
-    key ?? world.keyFile("Olga"),
-  );
-  return request;
+  const { result } = await proposeBy(world, key, "pairing.vouch", VOUCH, { name, words, recovery: false });
+  return (result as { request: string }).request;
+}
+
+const DAY = 24 * 3600;
+
+/** Gives the agent what the key in `file`, or Olga's, signs; with its result, the thumbprint of the identity that it was signed for. */
+async function proposeBy<T extends Claims>(
+  world: World,
+  file: string | undefined,
+  command: "invite" | "pairing.vouch",
+  type: MessageType<T>,
+  body: Omit<T, keyof Claims>,
+): Promise<{ readonly hsm: string; readonly result: unknown }> {
+  const { hsm } = await world.ask<{ hsm: { thumbprint: string } }>({ command: "status" });
+  const jws = await message(type, await keyOfFile(file ?? world.keyFile("Olga")), hsm.thumbprint, body);
+  return { hsm: hsm.thumbprint, result: await world.ask({ command, jws }) };
 }
 
 /** Invites somebody, who pairs, enrols and says the words, and has the board approve it. Resolves once they count. */

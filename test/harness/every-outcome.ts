@@ -9,7 +9,7 @@ import { changePolicy } from "./company.ts";
 import { DEVICES, type DeviceName } from "./outcome-document.ts";
 import { ENDINGS, type Told } from "./outcome-table.ts";
 import { VAULT } from "./policy-plan.ts";
-import { send, waitForRequest } from "./requests.ts";
+import { propose as proposeTransfer, waitForRequest } from "./requests.ts";
 import { storedIn, unsigned } from "./verdict.ts";
 
 /** A device's own block of tests. Its person alone approves meanwhile, so each approval signs. */
@@ -35,7 +35,7 @@ export function drivesEveryOutcome(
       await holder?.close();
     });
 
-    const propose = async () => (await send(stage().world)).id;
+    const propose = async () => (await proposeTransfer(stage().world)).id;
 
     async function isOpenStill(id: string, page: Page, signatures: number): Promise<void> {
       await unsigned(stage().world, id, "pending", []);

@@ -1,4 +1,7 @@
-/** Transfers as an initiator proposes them, and requests of every kind as the agent has them. */
+/** Transfers as an initiator proposes them, by the CLI or at the agent's socket, and requests of every kind as the agent has them. */
+import { PROPOSAL } from "../../protocol/message.ts";
+import { keyOfFile } from "./bridge-client.ts";
+import { message } from "./message.ts";
 import { NETWORK, VAULT } from "./policy-plan.ts";
 import type { World } from "./world.ts";
 
@@ -38,6 +41,26 @@ export async function send(world: World, options: SendOptions = {}): Promise<Req
     "--priority-fee",
     "1",
   );
+}
+
+/** The same proposal without a process of its own, for tests that are about something else: signed here, given to the agent's socket. */
+export async function propose(world: Pick<World, "ask" | "keyFile">, options: SendOptions = {}): Promise<RequestView> {
+  const asset = options.asset ?? "ETH";
+  const { hsm } = await world.ask<{ hsm: { thumbprint: string } }>({ command: "status" });
+  const jws = await message(PROPOSAL, await keyOfFile(options.key ?? world.keyFile("Olga")), hsm.thumbprint, {
+    vault: VAULT,
+    network: NETWORK,
+    asset,
+    amount: options.amount ?? "1.5",
+    to: options.to ?? DESTINATION,
+    gas: {
+      limit: asset === "ETH" ? "21000" : "65000",
+      maxFeePerGas: `${options.maxFee ?? "30"}000000000`,
+      maxPriorityFeePerGas: "1000000000",
+    },
+  });
+  const { request } = await world.ask<{ request: string }>({ command: "request.propose", jws });
+  return await showRequest(world, request);
 }
 
 /** A request as the agent shows it. `nonce`, `signed` and `hash` are a transfer's only. */

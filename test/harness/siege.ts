@@ -11,7 +11,7 @@ import { changePolicy, enact, invite, joinMember, makeCompany, vouch } from "./c
 import { sealAnything } from "./forgery.ts";
 import { carries, HostileRelay, type Passing, type Wire } from "./hostile-relay.ts";
 import type { Member } from "./member.ts";
-import { type RequestView, send, showRequest } from "./requests.ts";
+import { propose, type RequestView, showRequest } from "./requests.ts";
 import { Spy } from "./spy.ts";
 import { type World } from "./world.ts";
 
@@ -123,7 +123,7 @@ export class Siege {
   }
 
   async propose(): Promise<RequestView> {
-    return await send(this.world);
+    return await propose(this.world);
   }
 
   /** The agent's record of an open request, of which nothing was signed. Throws where it is anything else. */

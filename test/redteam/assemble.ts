@@ -2,8 +2,7 @@
  * Starts a company of Olga, Ada, Bob and Dan: SoftHSM, agent and bridge as processes, a relay between them and the people, all founded.
  * Ends whatever had begun where it cannot.
  */
-import { readFileSync } from "node:fs";
-import { type Key, keyOf, makeKey } from "../harness/bridge-client.ts";
+import { type Key, keyOfFile, makeKey } from "../harness/bridge-client.ts";
 import { found } from "../harness/company.ts";
 import { HostileRelay } from "../harness/hostile-relay.ts";
 import { Member } from "../harness/member.ts";
@@ -55,9 +54,7 @@ export async function assemble({ devicesOf, bridge }: Options = {}): Promise<Par
     const [ada, bob, dan] = [join("ada"), join("bob"), join("dan")];
     endings.push(() => [ada, bob, dan].forEach((member) => member.close()));
     await found(world, [ada, bob, dan]);
-    const olga = await keyOf(
-      JSON.parse(readFileSync(world.keyFile(NAMES.olga), "utf8")) as Parameters<typeof keyOf>[0],
-    );
+    const olga = await keyOfFile(world.keyFile(NAMES.olga));
     return { world, relay, ada, bob, dan, olga, stranger: await makeKey(), marker: await makeKey() };
   } catch (error) {
     // Nobody else can end what had begun.

@@ -38,9 +38,10 @@ export const LINKS: readonly Attack<Bridged>[] = [
     tries: 4,
     refused: ["ERR_FRAME_MALFORMED"],
     run: async ({ stage }, tally) => {
-      await stage.restartAgent();
       const logins = () => stage.relay.seen.filter(({ frame, wire }) => frame.t === "login" && wire.isAgent).length;
       for (const nonce of ["A".repeat(42), "A".repeat(86), "", "=".repeat(43)]) {
+        // After each loss an agent waits longer until it dials again; a new one dials at once.
+        await stage.restartAgent();
         const before = logins();
         await stage.attempt(tally, async () => {
           const code = await dropped(stage, () => {

@@ -1,14 +1,18 @@
 /** The company that several groups of attacks share, and what an attacker says to its agent. How a try is judged: tries.ts. */
-import { readFileSync } from "node:fs";
 import { type MessageType, signPayload } from "../../protocol/envelope.ts";
 import { parseInvite } from "../../protocol/invite.ts";
 import { MOTION } from "../../protocol/message.ts";
 import type { PolicyText } from "../../protocol/policy.ts";
-import type { PublicJwk } from "../../protocol/primitive.ts";
-import { BridgeClient, type Key, keyOf, newJti, now } from "../harness/bridge-client.ts";
+import { BridgeClient, type Key, keyOf, keyOfFile, newJti, now } from "../harness/bridge-client.ts";
 import { foundWithMembers } from "../harness/company.ts";
 import type { Member } from "../harness/member.ts";
-import { DESTINATION, type RequestView, send, waitForRequest } from "../harness/requests.ts";
+import {
+  DESTINATION,
+  propose as proposeTransfer,
+  type RequestView,
+  type SendOptions,
+  waitForRequest,
+} from "../harness/requests.ts";
 import { type Founder, makeWorld, type World, type WorldOptions } from "../harness/world.ts";
 
 /** Two of three admins govern, two of four approvers approve. Olga and Otto propose; Audrey only sees. */
@@ -78,8 +82,8 @@ export function person({ members }: Pick<Company, "members">, name: string): Mem
 }
 
 /** A transfer that people may decide on. */
-export async function propose({ world }: Company, options: Parameters<typeof send>[1] = {}): Promise<RequestView> {
-  const { id } = await send(world, options);
+export async function propose({ world }: Company, options: SendOptions = {}): Promise<RequestView> {
+  const { id } = await proposeTransfer(world, options);
   return await waitForRequest(world, id, ({ state }) => state !== "proposed");
 }
 
@@ -94,7 +98,7 @@ export async function carry(company: Company, id: string): Promise<void> {
 
 /** The key of somebody's file. */
 export async function fileKey(world: World, name: string): Promise<Key> {
-  return await keyOf(JSON.parse(readFileSync(world.keyFile(name), "utf8")) as PublicJwk & { d: string });
+  return await keyOfFile(world.keyFile(name));
 }
 
 /** A message as a hostile program makes it: no schema has looked at it. */

@@ -1,8 +1,7 @@
 /** Malware that has the extension's keys sign what it wants, and device signatures from elsewhere: neither half is an approval alone. */
-import { readFileSync } from "node:fs";
 import { INVITATION, MOTION, PROPOSAL, VOUCH } from "../../protocol/message.ts";
 import { readAndSign } from "../devices/hands.ts";
-import { BridgeClient, type Key, keyOf, makeKey, now } from "../harness/bridge-client.ts";
+import { BridgeClient, type Key, keyOfFile, makeKey, now } from "../harness/bridge-client.ts";
 import { changePolicy } from "../harness/company.ts";
 import { LooseDevice } from "../harness/loose-device.ts";
 import type { Member } from "../harness/member.ts";
@@ -105,7 +104,7 @@ export const KEYS: readonly Attack<Workplace>[] = [
       const { id } = await place.propose();
       const asked = await bob.request(id);
       const signature = await place.signedByTrezor(asked.statement);
-      const olga = await keyOf(JSON.parse(readFileSync(world.keyFile("Olga"), "utf8")) as Parameters<typeof keyOf>[0]);
+      const olga = await keyOfFile(world.keyFile("Olga"));
       for (const key of [await makeKey(), olga])
         await place.attempt(tally, id, async () => await codeOfLogin(world.port, hsm, key));
       for (const address of [trezor.address(), bob.device.address])

@@ -16,7 +16,7 @@ import { Approver } from "../harness/approver.ts";
 import { change, found } from "../harness/company.ts";
 import { groupsAsked, typeGroups } from "../harness/extension-pages.ts";
 import { Member } from "../harness/member.ts";
-import { type RequestView, type SendOptions, send, showRequest, waitForRequest } from "../harness/requests.ts";
+import { propose, type RequestView, type SendOptions, showRequest, waitForRequest } from "../harness/requests.ts";
 import { until } from "../harness/retry.ts";
 import { makeWorld, type World } from "../harness/world.ts";
 import type { Tally } from "./attack.ts";
@@ -119,15 +119,15 @@ export class Workplace {
 
   /** A transfer on which people may decide. */
   async propose(options: SendOptions = {}): Promise<RequestView> {
-    const { id } = await send(this.world, options);
+    const { id } = await propose(this.world, options);
     return await waitForRequest(this.world, id, ({ state }) => state !== "proposed");
   }
 
-  /** One try about request `id`: refused with what `work` returns, if the agent's command line shows the request as it was; else it is through. */
+  /** One try about request `id`: refused with what `work` returns, if the agent shows the request as it was; else it is through. */
   async attempt(tally: Tally, id: string, work: () => Promise<string>): Promise<void> {
     const before = facts(await showRequest(this.world, id));
     const code = await work();
-    const after = facts(await this.world.json<RequestView>("request", "show", id));
+    const after = facts(await showRequest(this.world, id));
     if (before === after) tally.refused(code);
     else tally.through(`answered with ${code}, changed ${before} to ${after}`);
   }

@@ -12,7 +12,7 @@ import type { World } from "../harness/world.ts";
 import type { Attack } from "./attack.ts";
 import { carry, identity, move, person } from "./company.ts";
 import type { Disk } from "./disk.ts";
-import { mustNotStart, nameToken, onRecord, putBack } from "./record.ts";
+import { mustNotStart, nameToken, putBack } from "./record.ts";
 
 export const ACTS: readonly Attack<Disk>[] = [
   {
@@ -22,14 +22,14 @@ export const ACTS: readonly Attack<Disk>[] = [
     tries: 5,
     refused: ["ERR_ENVELOPE_SIGNATURE"],
     run: async (disk, tally) => {
-      for (const change of [
+      const changes = [
         inRequest('"roles":["auditor"]', '"roles":["admin"]'),
         inRequest('"destinations":"book"', '"destinations":"any"'),
         inRequest("ws://127.0.0.1:8787/", "ws://127.0.0.1:9999/"),
         (act: Act) => ({ ...act, people: { ...act.people, n: act.people.n + 1 } }),
         (act: Act) => ({ ...act, approvals: act.approvals.slice(1) }),
-      ])
-        await mustNotStart(disk, tally, (db) => editAct(db, 1, change));
+      ];
+      await mustNotStart(disk, tally, ...changes.map((change) => (db: DatabaseSync) => editAct(db, 1, change)));
     },
   },
   {
@@ -42,18 +42,17 @@ export const ACTS: readonly Attack<Disk>[] = [
       const { world } = disk;
       const other = await makeKey();
       const hsm = { ...other, signer: { ...other.signer, kid: await identity(world) } };
-      for (const key of [other, hsm])
-        await mustNotStart(disk, tally, async (db) => {
-          const act = readAct(db, 2);
-          writeAct(db, 2, await signAct({ ...act, iss: key.signer.kid, aud: [key.signer.kid] }, key));
-        });
-      for (const founder of [null, HSM.jwk])
-        await mustNotStart(disk, tally, (db) => {
-          db.exec("DELETE FROM acts; DELETE FROM requests; DELETE FROM request_texts");
-          db.prepare("INSERT INTO acts (n, jws, at, entry) VALUES (1, ?, 1, 0)").run(LONG_CHAIN[0]?.jws ?? "");
-          if (founder !== null)
-            db.prepare("UPDATE meta SET value = ? WHERE key = 'founder'").run(JSON.stringify(founder));
-        });
+      const signedBy = (key: Key) => async (db: DatabaseSync) => {
+        const act = readAct(db, 2);
+        writeAct(db, 2, await signAct({ ...act, iss: key.signer.kid, aud: [key.signer.kid] }, key));
+      };
+      const foundedBy = (founder: Key["jwk"] | null) => (db: DatabaseSync) => {
+        db.exec("DELETE FROM acts; DELETE FROM requests; DELETE FROM request_texts");
+        db.prepare("INSERT INTO acts (n, jws, at, entry) VALUES (1, ?, 1, 0)").run(LONG_CHAIN[0]?.jws ?? "");
+        if (founder !== null)
+          db.prepare("UPDATE meta SET value = ? WHERE key = 'founder'").run(JSON.stringify(founder));
+      };
+      await mustNotStart(disk, tally, signedBy(other), signedBy(hsm), foundedBy(null), foundedBy(HSM.jwk));
     },
   },
   {
@@ -63,15 +62,15 @@ export const ACTS: readonly Attack<Disk>[] = [
     tries: 6,
     refused: ["ERR_CHARTER", "ERR_STATE"],
     run: async (disk, tally) => {
-      for (const sql of [
+      const edits = [
         "DELETE FROM acts WHERE n = (SELECT max(n) FROM acts)",
         "DELETE FROM acts WHERE n = 2",
         "DELETE FROM acts WHERE n = 1",
         "DELETE FROM acts",
         "UPDATE acts SET n = -n; UPDATE acts SET n = 5 + n WHERE n IN (-2, -3); UPDATE acts SET n = -n WHERE n < 0",
         "INSERT INTO acts (n, jws, at, entry) SELECT 99, jws, at, entry FROM acts WHERE n = 2",
-      ])
-        await mustNotStart(disk, tally, (db) => db.exec(sql));
+      ];
+      await mustNotStart(disk, tally, ...edits.map((sql) => (db: DatabaseSync) => db.exec(sql)));
     },
   },
   {
@@ -99,8 +98,8 @@ export const ACTS: readonly Attack<Disk>[] = [
     run: async (disk, tally) => {
       for (const vault of ["Treasury-1", null]) {
         await freezeBy(disk, "Bob", vault);
-        for (const sql of ["DELETE FROM freezes", "UPDATE freezes SET vault = 'Another'"])
-          await mustNotStart(disk, tally, (db) => db.exec(sql));
+        const edits = ["DELETE FROM freezes", "UPDATE freezes SET vault = 'Another'"];
+        await mustNotStart(disk, tally, ...edits.map((sql) => (db: DatabaseSync) => db.exec(sql)));
         await carry(disk, await move(disk, { verb: "UNFREEZE", change: { vault } }));
       }
     },
@@ -113,17 +112,14 @@ export const ACTS: readonly Attack<Disk>[] = [
     refused: ["ERR_HSM_KEY_MISSING", "ERR_STATE"],
     run: async (disk, tally) => {
       const { world } = disk;
-      for (const [label, id] of [
-        ["empty", null],
-        ["own-key", "ab".repeat(16)],
-        ["same-id", await keyIdOf(world)],
-      ] as const) {
-        await mustNotStart(disk, tally, async () => {
-          world.token.addToken(label);
-          if (id !== null) await useToken(world, label, "key", id);
-          nameToken(world, world.token.tokenLabel, label);
-        });
-      }
+      const swap = (label: string, id: string | null) => async (db: DatabaseSync) => {
+        world.token.addToken(label);
+        const key = id === "its own" ? keyIdIn(db) : id;
+        if (key !== null) await useToken(world, label, "key", key);
+        nameToken(world, world.token.tokenLabel, label);
+      };
+      const edits = [swap("empty", null), swap("own-key", "ab".repeat(16)), swap("same-id", "its own")];
+      await mustNotStart(disk, tally, ...edits);
     },
   },
   {
@@ -134,13 +130,16 @@ export const ACTS: readonly Attack<Disk>[] = [
     refused: ["ERR_STATE"],
     run: async (disk, tally) => {
       const { world } = disk;
-      for (const [what, text] of [
+      const anchors = [
         ["drop-anchor", ""],
         ["anchor", "{}"],
         ["anchor", JSON.stringify({ act: 1, head: "00".repeat(32), frozen: [], log: { size: 0, root: EMPTY_ROOT } })],
         ["anchor", JSON.stringify({ act: 0, head: null, frozen: [], log: { size: 3, root: "00".repeat(32) } })],
-      ] as const)
-        await mustNotStart(disk, tally, async () => await useToken(world, world.token.tokenLabel, what, text));
+      ] as const;
+      const write = ([what, text]: (typeof anchors)[number]) => {
+        return async () => await useToken(world, world.token.tokenLabel, what, text);
+      };
+      await mustNotStart(disk, tally, ...anchors.map(write));
     },
   },
 ];
@@ -151,13 +150,8 @@ export async function freezeBy(disk: Disk, by: string, vault: string | null): Pr
 }
 
 /** CKA_ID of the HSM identity. */
-async function keyIdOf(world: World): Promise<string> {
-  await world.agent().stop();
-  const id = onRecord(world, (db) =>
-    String(db.prepare("SELECT value FROM meta WHERE key = 'identity'").get()?.["value"]),
-  );
-  await world.startAgent();
-  return id;
+function keyIdIn(db: DatabaseSync): string {
+  return String(db.prepare("SELECT value FROM meta WHERE key = 'identity'").get()?.["value"]);
 }
 
 function inRequest(from: string, to: string): (act: Act) => Act {

@@ -7,7 +7,7 @@ import { until } from "../harness/retry.ts";
 import type { Attack } from "./attack.ts";
 import { identity, person, propose } from "./company.ts";
 import type { Disk } from "./disk.ts";
-import { mustNotStart, start, whileEdited } from "./record.ts";
+import { eachEdited, mustNotStart, start, whileEdited } from "./record.ts";
 import { linesOf, relog } from "./relog.ts";
 
 const LIE = { n: 99, state: "signed", hash: `0x${"11".repeat(32)}` } as const;
@@ -67,18 +67,22 @@ export const RECEIPTS: readonly Attack<Disk>[] = [
           db.prepare("UPDATE log SET entry = ? WHERE n = ?").run(lie, at);
         },
       ];
-      for (const edit of edits)
-        await whileEdited(disk, tally, edit, async () => {
-          const [views, codes] = [bob.mail.views.length, bob.mail.refused.length];
-          await start(disk);
-          // The view that answers his sync comes at the earliest with what is owed.
-          await until(() => bob.mail.views.length > views);
-          await bob.sync();
-          await until(() => bob.mail.views.length > views + 1);
-          if (believed(disk, id) || bob.mail.receipts.some(({ request }) => request === open))
-            tally.through("a receipt that the log does not have was believed");
-          else tally.refused(bob.mail.refused[codes] ?? "no receipt");
-        });
+      const told = async () => {
+        const [views, codes] = [bob.mail.views.length, bob.mail.refused.length];
+        await start(disk);
+        // The view that answers his sync comes at the earliest with what is owed.
+        await until(() => bob.mail.views.length > views);
+        await bob.sync();
+        await until(() => bob.mail.views.length > views + 1);
+        if (believed(disk, id) || bob.mail.receipts.some(({ request }) => request === open))
+          tally.through("a receipt that the log does not have was believed");
+        else tally.refused(bob.mail.refused[codes] ?? "no receipt");
+      };
+      await eachEdited(
+        disk,
+        tally,
+        edits.map((edit) => [edit, told] as const),
+      );
     },
   },
   {
@@ -107,16 +111,15 @@ export const RECEIPTS: readonly Attack<Disk>[] = [
         (db) => db.exec("DELETE FROM log WHERE n = 5"),
         (db) => hash(db, 1, 0, "11".repeat(32)),
       ];
-      for (const edit of edits)
-        await whileEdited(
-          disk,
-          tally,
-          (db) => edit(db, linesOf(db)),
-          async () => {
-            await start(disk);
-            await tally.mustThrow(async () => await world.json("log", "verify"));
-          },
-        );
+      const verified = async () => {
+        await start(disk);
+        await tally.mustThrow(async () => await world.json("log", "verify"));
+      };
+      await eachEdited(
+        disk,
+        tally,
+        edits.map((edit) => [(db: DatabaseSync) => edit(db, linesOf(db)), verified] as const),
+      );
       await mustNotStart(disk, tally, (db) => relog(db, linesOf(db).with(0, altered(linesOf(db)[0] ?? ""))));
     },
   },

@@ -10,7 +10,7 @@ import { waitForRequest } from "../harness/requests.ts";
 import type { Attack } from "./attack.ts";
 import { carry, ELSEWHERE, identity, move, person, policyText, propose } from "./company.ts";
 import type { Disk } from "./disk.ts";
-import { editPayload, mustNotStart, start, waits, whileEdited } from "./record.ts";
+import { type Edited, eachEdited, editPayload, mustNotStart, start, waits, whileEdited } from "./record.ts";
 
 export const DISK_REQUESTS: readonly Attack<Disk>[] = [
   {
@@ -23,9 +23,13 @@ export const DISK_REQUESTS: readonly Attack<Disk>[] = [
       const { id } = await propose(disk);
       const change = (from: string, to: string, withDigest: boolean) => (db: DatabaseSync) =>
         editPayload(db, id, (text) => text.replaceAll(from, to), withDigest);
-      await mustNotStart(disk, tally, change(PAID.slice(2).toLowerCase(), ELSEWHERE.slice(2), false));
-      await mustNotStart(disk, tally, change('"threshold":2', '"threshold":1', false));
-      await mustNotStart(disk, tally, change("SEND 1.50 ETH", "SEND 1.00 ETH", true));
+      await mustNotStart(
+        disk,
+        tally,
+        change(PAID.slice(2).toLowerCase(), ELSEWHERE.slice(2), false),
+        change('"threshold":2', '"threshold":1', false),
+        change("SEND 1.50 ETH", "SEND 1.00 ETH", true),
+      );
     },
   },
   {
@@ -57,20 +61,19 @@ export const DISK_REQUESTS: readonly Attack<Disk>[] = [
     tries: 4,
     refused: ["ERR_STATE"],
     run: async (disk, tally) => {
+      const { world } = disk;
+      const bob = person(disk, "Bob");
+      const tries: Edited[] = [];
       for (const sql of [
         "UPDATE requests SET initiator = 'Otto'",
         "UPDATE requests SET expires = expires + 86400",
         "UPDATE requests SET nonce = 3",
         "UPDATE requests SET not_before = 0",
       ]) {
-        const { world } = disk;
         const { id } = await propose(disk);
         await person(disk, "Alice").decide(id);
-        const bob = person(disk, "Bob");
         const request = await bob.request(id);
-        await whileEdited(
-          disk,
-          tally,
+        tries.push([
           (db) => db.prepare(`${sql} WHERE id = ?`).run(id),
           async () => {
             await start(disk);
@@ -78,8 +81,9 @@ export const DISK_REQUESTS: readonly Attack<Disk>[] = [
             await bob.approve(request);
             tally.refused(await waits(world, id));
           },
-        );
+        ]);
       }
+      await eachEdited(disk, tally, tries);
     },
   },
   {
@@ -96,19 +100,18 @@ export const DISK_REQUESTS: readonly Attack<Disk>[] = [
       const stranger = await makeKey();
       const asBob = { ...stranger, signer: { ...stranger.signer, kid: bob.kid } };
       const device = new LooseDevice();
+      const tries: Edited[] = [];
       const write = async (by: (request: Arrived) => Promise<{ jws: string; jti: string; person: string }>) => {
         const { id } = await propose(disk);
         await alice.decide(id);
         const { jws, jti, person: name } = await by(await alice.request(id));
-        await whileEdited(
-          disk,
-          tally,
+        tries.push([
           (db) => writeApproval(db, id, name, jti, jws),
           async () => {
             await start(disk);
             tally.refused(await waits(world, id));
           },
-        );
+        ]);
       };
       const approval = async (key: typeof stranger, request: Arrived, signer: LooseDevice, name: string) => {
         const jti = newJti();
@@ -128,6 +131,7 @@ export const DISK_REQUESTS: readonly Attack<Disk>[] = [
       await write(async (request) => await approval(alice.key, request, alice.device, "Bob"));
       await write(async () => await approval(bob.key, earlier, bob.device, "Bob"));
       await write(async (request) => await approval(bob.key, request, alice.device, "Bob"));
+      await eachEdited(disk, tally, tries);
     },
   },
   {
@@ -142,17 +146,19 @@ export const DISK_REQUESTS: readonly Attack<Disk>[] = [
       await person(disk, "Alice").decide(id);
       const request = await bob.request(id);
       await policyAdopted(disk);
-      for (const state of ["pending", "approved"])
-        await whileEdited(
-          disk,
-          tally,
-          (db) => db.prepare("UPDATE requests SET state = ? WHERE id = ?").run(state, id),
-          async () => {
-            await start(disk);
-            await bob.approve(request);
-            tally.refused(await outcome(disk, id));
-          },
-        );
+      const completed = async () => {
+        await start(disk);
+        await bob.approve(request);
+        tally.refused(await outcome(disk, id));
+      };
+      const reopened = ["pending", "approved"].map((state) => (db: DatabaseSync) => {
+        db.prepare("UPDATE requests SET state = ? WHERE id = ?").run(state, id);
+      });
+      await eachEdited(
+        disk,
+        tally,
+        reopened.map((edit) => [edit, completed] as const),
+      );
     },
   },
   {

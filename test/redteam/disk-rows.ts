@@ -7,10 +7,10 @@ import { type Key, makeKey, newJti, now } from "../harness/bridge-client.ts";
 import { invite, vouch } from "../harness/company.ts";
 import { LooseDevice } from "../harness/loose-device.ts";
 import { Member } from "../harness/member.ts";
-import type { Attack } from "./attack.ts";
+import type { Attack, Tally } from "./attack.ts";
 import { identity, move, person, propose } from "./company.ts";
 import type { Disk } from "./disk.ts";
-import { mustNotStart, start, waits, whileEdited } from "./record.ts";
+import { eachEdited, mustNotStart, start, waits, whileEdited } from "./record.ts";
 import { askAnything, mustBeRefused, mustNotCount, mustRefuse } from "./tries.ts";
 
 const LEDGER = { vendor: "Ledger", model: "nano-s-plus" } as const;
@@ -129,19 +129,10 @@ export const ROWS: readonly Attack<Disk>[] = [
     tries: 2,
     refused: ["ERR_VAULT_UNKNOWN"],
     run: async (disk, tally) => {
-      for (const sql of [
+      await mustNotPropose(disk, tally, [
         "UPDATE vaults SET id = '11111111111111111111111111111111'",
         `UPDATE vaults SET public_key = '04${"11".repeat(64)}'`,
-      ])
-        await whileEdited(
-          disk,
-          tally,
-          (db) => db.exec(sql),
-          async () => {
-            await start(disk);
-            await mustRefuse(disk, tally, async () => await propose(disk));
-          },
-        );
+      ]);
     },
   },
   {
@@ -152,19 +143,10 @@ export const ROWS: readonly Attack<Disk>[] = [
     refused: ["ERR_INTERNAL"],
     run: async (disk, tally) => {
       const { nonce } = await propose(disk);
-      for (const sql of [
+      await mustNotPropose(disk, tally, [
         `UPDATE next_nonces SET nonce = ${nonce}; DELETE FROM free_nonces`,
         `INSERT OR REPLACE INTO free_nonces (vault, network, nonce) VALUES ('Treasury-1', 'eip155:1', ${nonce}); DELETE FROM free_nonces WHERE nonce <> ${nonce}`,
-      ])
-        await whileEdited(
-          disk,
-          tally,
-          (db) => db.exec(sql),
-          async () => {
-            await start(disk);
-            await mustRefuse(disk, tally, async () => await propose(disk));
-          },
-        );
+      ]);
     },
   },
   {
@@ -233,6 +215,19 @@ export const ROWS: readonly Attack<Disk>[] = [
     },
   },
 ];
+
+/** On a record that is edited so no transfer can be proposed. */
+async function mustNotPropose(disk: Disk, tally: Tally, edits: readonly string[]): Promise<void> {
+  const refused = async () => {
+    await start(disk);
+    await mustRefuse(disk, tally, async () => await propose(disk));
+  };
+  await eachEdited(
+    disk,
+    tally,
+    edits.map((sql) => [(db: DatabaseSync) => db.exec(sql), refused] as const),
+  );
+}
 
 /** `id`: CKA_ID that the record gives for it; the one that it has where null. */
 function writeNext(db: DatabaseSync, { jwk, signer }: Key, id: string | null): void {

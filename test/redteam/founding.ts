@@ -11,7 +11,7 @@ import { send, waitForRequest } from "../harness/requests.ts";
 import type { World } from "../harness/world.ts";
 import type { Attack, Group } from "./attack.ts";
 import { type Company, closeCompany, fileKey, forged, identity, makeUnfounded, person, policyText } from "./company.ts";
-import { editPayload, mustNotStart, nameToken, onRecord, start, waits, whileEdited } from "./record.ts";
+import { eachEdited, editPayload, nameToken, onRecord, start, waits, whileEdited } from "./record.ts";
 import { mustRefuse } from "./tries.ts";
 
 interface Unfounded extends Company {
@@ -125,17 +125,19 @@ const ATTACKS: readonly Attack<Unfounded>[] = [
       const { world } = unfounded;
       const id = await openFounding(unfounded);
       const looser = (text: string) => text.replace('"destinations":"book"', '"destinations":"any"');
-      await mustNotStart(unfounded, tally, (db) => editPayload(db, id, looser, false));
-      await mustNotStart(unfounded, tally, (db) => editPayload(db, id, looser, true));
-      await whileEdited(
-        unfounded,
-        tally,
-        (db) => editPayload(db, id, (text) => withFittingStatement(text, looser(text)), true),
-        async () => {
-          await start(unfounded);
-          tally.refused(await waits(world, id));
-        },
-      );
+      const refuses = async () => await tally.mustThrow(async () => await world.startAgent());
+      const fitting = (text: string) => withFittingStatement(text, looser(text));
+      await eachEdited(unfounded, tally, [
+        [(db) => editPayload(db, id, looser, false), refuses],
+        [(db) => editPayload(db, id, looser, true), refuses],
+        [
+          (db) => editPayload(db, id, fitting, true),
+          async () => {
+            await start(unfounded);
+            tally.refused(await waits(world, id));
+          },
+        ],
+      ]);
     },
   },
   {

@@ -11,6 +11,7 @@ import { JOSE } from "./jose.ts";
 import { LOG } from "./log.ts";
 import { NETWORK } from "./network.ts";
 import { PEOPLE } from "./people.ts";
+import { PROOFS } from "./proofs.ts";
 
 /** A group without its stage's type: what the table and the runner need. */
 export interface Listed {
@@ -34,6 +35,7 @@ export const GROUPS: readonly Listed[] = [
   listed(BROWSER),
   listed(COMPUTER),
   listed(PEOPLE),
+  listed(PROOFS),
   listed(FOUNDING),
   listed(DISK),
   listed(LOG),

@@ -5,7 +5,6 @@ import { GOVERNANCE } from "./people-governance.ts";
 import { KEYS } from "./people-keys.ts";
 import { NAMES } from "./people-names.ts";
 import { PAIRING } from "./people-pairing.ts";
-import { PROOFS } from "./people-proofs.ts";
 import { REQUESTS } from "./people-requests.ts";
 import { SOCKET } from "./people-socket.ts";
 
@@ -13,5 +12,5 @@ export const PEOPLE: Group<Company> = {
   name: "people and their keys",
   open: openCompany,
   close: closeCompany,
-  attacks: [...KEYS, ...PAIRING, ...NAMES, ...REQUESTS, ...GOVERNANCE, ...SOCKET, ...PROOFS],
+  attacks: [...KEYS, ...PAIRING, ...NAMES, ...REQUESTS, ...GOVERNANCE, ...SOCKET],
 };

@@ -59,8 +59,8 @@ function isKept(path: string): boolean {
 }
 
 /** Starts the agent, and waits until everybody has its new card: what is sealed to one of a record that is gone would open nowhere. */
-export async function start(company: Company, seen?: ReadonlyMap<string, number>): Promise<void> {
-  const before = seen ?? (await cards(company));
+export async function start(company: Company): Promise<void> {
+  const before = await cards(company);
   await company.world.startAgent();
   for (const [name, member] of company.members) {
     const hasNew = async () => (await member.mail.card()).n > (before.get(name) ?? 0);
@@ -75,42 +75,51 @@ async function cards({ members }: Company): Promise<Map<string, number>> {
   return seen;
 }
 
-/**
- * Stops the agent, edits its record, does `work` (which starts the agent, or finds that it does not start), and puts all back. Nothing may
- * have been signed or enacted meanwhile.
- */
+/** An edit, and what is done on the record that it made: the agent is started there, or is found not to start. */
+export type Edited = readonly [edit: Edit, work: () => Promise<unknown>];
+
+/** Stops the agent, edits its record, does `work`, and puts all back. Nothing may have been signed or enacted meanwhile. */
 export async function whileEdited(
   company: Company,
   tally: Tally,
   edit: Edit,
   work: () => Promise<unknown>,
 ): Promise<void> {
+  await eachEdited(company, tally, [[edit, work]]);
+}
+
+/** The same for several edits, each of the record as it was before the first: the honest agent starts after the last. */
+export async function eachEdited(company: Company, tally: Tally, tries: readonly Edited[]): Promise<void> {
   const { world } = company;
-  const seen = await cards(company);
   const remembered = [...company.members.values()].map(({ mail }) => ({ mail, known: mail.log.known }));
   await world.agent().stop();
   const copy = copyOf(world);
-  const asItWas = numbers(world);
+  const used = [numbers(world)];
   try {
-    await onRecordAsync(world, edit);
-    const before = effects(world);
-    await work();
-    await world.agent().stop();
-    if (effects(world) !== before) tally.through("something was signed or came into force on an edited record");
-  } finally {
-    await world.agent().stop();
-    const reached = numbers(world);
-    putBack(world, copy, ["record", "token"]);
-    // The bridge takes no number twice: the honest agent goes on after those that the edited one used.
-    onRecord(world, (db) => goOnFrom(db, reached, asItWas));
-    rmSync(copy.folder, { recursive: true });
-    for (const { mail, known } of remembered) {
-      // What the edited agent has shown is on its way no more.
-      if (mail.isOpen) await mail.drained();
-      mail.isQuiet = false;
-      mail.log.known = known;
+    for (const [edit, work] of tries) {
+      try {
+        await onRecordAsync(world, edit);
+        const before = effects(world);
+        await work();
+        await world.agent().stop();
+        if (effects(world) !== before) tally.through("something was signed or came into force on an edited record");
+      } finally {
+        await world.agent().stop();
+        used.push(numbers(world));
+        putBack(world, copy, ["record", "token"]);
+        // The bridge takes no number twice: who starts next goes on after those that the edited one used.
+        onRecord(world, (db) => goOnFrom(db, ...used));
+        for (const { mail, known } of remembered) {
+          // What the edited agent has shown is on its way no more.
+          if (mail.isOpen) await mail.drained();
+          mail.isQuiet = false;
+          mail.log.known = known;
+        }
+      }
     }
-    await start(company, seen);
+  } finally {
+    rmSync(copy.folder, { recursive: true });
+    await start(company);
   }
 }
 
@@ -123,13 +132,13 @@ async function onRecordAsync(world: World, edit: Edit): Promise<void> {
   }
 }
 
-/** The agent must not start on this record. */
-export async function mustNotStart(company: Company, tally: Tally, edit: Edit): Promise<void> {
-  await whileEdited(
+/** The agent must not start on the record that any of these edits makes. */
+export async function mustNotStart(company: Company, tally: Tally, ...edits: readonly Edit[]): Promise<void> {
+  const refuses = async () => await tally.mustThrow(async () => await company.world.startAgent());
+  await eachEdited(
     company,
     tally,
-    edit,
-    async () => await tally.mustThrow(async () => await company.world.startAgent()),
+    edits.map((edit) => [edit, refuses] as const),
   );
 }
 

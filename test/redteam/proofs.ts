@@ -1,4 +1,7 @@
-/** Proof files in the hands of whoever was given one: altered anywhere, put together of several, and of another HSM. protocol/README.md, "Proof". */
+/**
+ * Proof files in the hands of whoever was given one: altered anywhere, put together of several, and of another HSM. The company is their
+ * own, with a founding and a policy: each of the many verifications checks every act that there is. protocol/README.md, "Proof".
+ */
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,13 +9,13 @@ import { join } from "node:path";
 import { verifyFile } from "../../hsm-agent/proof.ts";
 import { GOOD_PROOFS } from "../../protocol/vectors/proof-file.ts";
 import type { World } from "../harness/world.ts";
-import type { Attack, Tally } from "./attack.ts";
-import { type Company, signHonestly } from "./company.ts";
+import type { Attack, Group, Tally } from "./attack.ts";
+import { type Company, carry, closeCompany, move, openCompany, policyText, signHonestly } from "./company.ts";
 
 /** Places of a file at which a bit is turned over. */
 const PLACES = 1500;
 
-export const PROOFS: readonly Attack<Company>[] = [
+const ATTACKS: readonly Attack<Company>[] = [
   {
     id: "proof-bit",
     by: "hostile member",
@@ -100,3 +103,17 @@ async function mustNotProve(world: World, tally: Tally, text: string, fingerprin
   writeFileSync(path, text);
   await tally.mustThrow(async () => await world.json("proof", "verify", path, "--hsm", fingerprint));
 }
+
+async function open(): Promise<Company> {
+  const company = await openCompany();
+  try {
+    const policy = { ...(await policyText(company.world)), contact: "Operations" };
+    await carry(company, await move(company, { verb: "POLICY", change: { policy } }));
+    return company;
+  } catch (error) {
+    await company.world.dispose();
+    throw error;
+  }
+}
+
+export const PROOFS: Group<Company> = { name: "proofs", open, close: closeCompany, attacks: ATTACKS };

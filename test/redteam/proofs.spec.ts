@@ -1,0 +1,4 @@
+import { testGroup } from "./each.ts";
+import { PROOFS } from "./proofs.ts";
+
+testGroup(PROOFS);
