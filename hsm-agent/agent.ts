@@ -76,14 +76,19 @@ async function serveOn(config: Config, log: Logger, journal: Journal, hsm: Hsm):
   };
   const next = (): void => {
     changing = changing.then(async () => {
-      // A ROTATE that is not on the disk has not happened: the session that is there can be asked why.
+      if (stopped) return;
+      // What did not end well keeps the next identity from nothing.
+      const ended = (error: unknown) => log.error({ err: error }, "the session did not end well");
+      // Under the identity of before nothing more is said. Its socket stays: a ROTATE that is not on the disk has not happened, and there
+      // is somebody to ask why.
+      const halted = session.halt().catch(ended);
       const isDurable = await journal.durable().then(
         () => true,
         () => false,
       );
+      await halted;
       if (stopped || !isDurable) return;
-      // What did not end well keeps the next identity from nothing.
-      await session.stop().catch((error: unknown) => log.error({ err: error }, "the session did not end well"));
+      await session.stop().catch(ended);
       await again();
     });
   };
