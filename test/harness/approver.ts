@@ -70,7 +70,8 @@ export class Approver implements Participant {
         ...(options.args ?? []),
       ],
     });
-    context.setDefaultTimeout(30_000);
+    // For a machine that has much else to do: nothing is asserted by it.
+    context.setDefaultTimeout(90_000);
     const bus = new UsbBus([options.device]);
     await installUsb(context, bus);
     return new Approver(name, options.device, bus, context, profile);
