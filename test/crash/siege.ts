@@ -148,7 +148,9 @@ class Siege {
   }
 
   async #browser(away: Part, after: number, name: string): Promise<void> {
-    const { initiator, victim } = this.#stage;
+    const { governor, initiator, victim } = this.#stage;
+    // On a frozen vault nothing can be approved, and a page says so.
+    await governor.settled();
     this.#browserRequests += 1;
     const id = await initiator.propose({ network: SECOND, amount: `${this.#browserRequests}.00` });
     await victim.suffer(
