@@ -51,7 +51,7 @@ export class Entrance {
     this.#inside.delete(socket);
   }
 
-  /** It ended, upgraded or not, and never said who it is: the next one waits longer. A flood of such gets a small part of the time, and those who do log in come as fast as ever without it. */
+  /** Somebody ended, upgraded or not, who never logged in: the next one waits longer, so that a flood of such gets a small part of the time. */
   stranger(): void {
     this.#wasStranger = true;
   }
