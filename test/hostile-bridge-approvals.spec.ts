@@ -10,7 +10,7 @@ import { REQUEST } from "../protocol/request.ts";
 import { makeKey } from "./harness/bridge-client.ts";
 import { receiptsIn, VIEW } from "./harness/forged-view.ts";
 import { signedBy, withBit, withClaims, withoutSignature, withSealedBit, withSealedHeader } from "./harness/forgery.ts";
-import { type Frame, newId, type Passing, relayAll } from "./harness/hostile-relay.ts";
+import { type Frame, newId, type Passing, type Rule, relayAll } from "./harness/hostile-relay.ts";
 import { claimsOf } from "./harness/message.ts";
 import { type RequestView, showRequest, waitForRequest } from "./harness/requests.ts";
 import { until } from "./harness/retry.ts";
@@ -22,6 +22,8 @@ let siege: Siege;
 let other: RequestView;
 /** Pages of approvals that the agent has not confirmed, and how many prompts it took. */
 const unanswered: Page[] = [];
+/** Their requests. What a browser that connects anew sends again, and what answers it, is kept back as well. */
+const withheld = new Set<string>();
 let prompts = 0;
 
 beforeAll(async () => {
@@ -31,9 +33,22 @@ beforeAll(async () => {
   other = await siege.propose();
 });
 afterAll(async () => await siege?.end());
-beforeEach(() => {
-  siege.relay.rule = relayAll;
-});
+beforeEach(() => play(relayAll));
+
+function play(rule: Rule): void {
+  siege.relay.rule = (passing) => (isWithheld(passing) ? [] : rule(passing));
+}
+
+function isWithheld(passing: Passing): boolean {
+  const { jws = "" } = passing;
+  if (siege.concerns(passing, "from Alice", APPROVAL)) return withheld.has(String(claimsOf(jws)["request"]));
+  return siege.concerns(passing, "to Alice", VIEW) && receiptsIn(jws).some(({ request }) => withheld.has(request));
+}
+
+function keepBack(id: string, page: Page): void {
+  withheld.add(id);
+  unanswered.push(page);
+}
 
 /** Alice approves a new request on her device; the page goes on. */
 async function approveNew(): Promise<{ id: string; page: Page }> {
@@ -81,21 +96,21 @@ const SEALED: readonly SealedRow[] = [
 ];
 test.each(APPROVALS)("an approval %s counts for nothing", async (_what, forge, code) => {
   const before = siege.refusals().length;
-  siege.relay.rule = async (passing) => {
+  play(async (passing) => {
     const { frame, jws } = passing;
     if (frame.t !== "send" || jws === undefined || !siege.concerns(passing, "from Alice", APPROVAL)) return [frame];
     return [{ ...frame, id: newId(), body: await siege.sealToAgent(await forge(jws)) }];
-  };
+  });
   await countsForNothing(before, code);
 });
 
 test.each(SEALED)("an approval %s counts for nothing", async (_what, forge, code) => {
   const before = siege.refusals().length;
-  siege.relay.rule = async (passing) => {
+  play(async (passing) => {
     const { frame } = passing;
     if (frame.t !== "send" || !siege.concerns(passing, "from Alice", APPROVAL)) return [frame];
     return [{ ...frame, id: newId(), body: await forge(frame.body) }];
-  };
+  });
   await countsForNothing(before, code);
 });
 
@@ -105,29 +120,29 @@ async function countsForNothing(before: number, code: string): Promise<void> {
   expect(siege.refusals().slice(before)).toEqual([code]);
   expect((await siege.requireOpen(id)).records).toEqual([]);
   expect((await siege.requireOpen(other.id)).records).toEqual([]);
-  unanswered.push(page);
+  keepBack(id, page);
 }
 
 test("an approval that comes through another member's connection counts for nothing", async () => {
   const before = siege.refusals().length;
-  siege.relay.rule = (passing) => {
+  play((passing) => {
     const { frame } = passing;
     if (frame.t !== "send" || !siege.concerns(passing, "from Alice", APPROVAL)) return [frame];
     siege.wireOf("Bob").pass("bridge", { ...frame, id: newId() });
     return [];
-  };
+  });
   const { id, page } = await approveNew();
   await until(() => siege.refusals().length > before);
   expect(siege.refusals().slice(before)).toEqual(["ERR_ENVELOPE_KEY"]);
   expect((await siege.requireOpen(id)).records).toEqual([]);
-  unanswered.push(page);
+  keepBack(id, page);
 });
 
 test("an approval that is kept back is not shown as received", async () => {
-  siege.relay.rule = (passing) => (siege.concerns(passing, "from Alice", APPROVAL) ? [] : [passing.frame]);
+  play((passing) => (siege.concerns(passing, "from Alice", APPROVAL) ? [] : [passing.frame]));
   const { id, page } = await approveNew();
   expect((await siege.requireOpen(id)).records).toEqual([]);
-  unanswered.push(page);
+  keepBack(id, page);
 });
 
 test("a receipt that is kept back, or another request's in its place, is none", async () => {
@@ -136,21 +151,22 @@ test("a receipt that is kept back, or another request's in its place, is none", 
   const earlier = last("to Alice", VIEW, first).frame;
   const receipt = earlier.t === "deliver" ? earlier.body : "";
   for (const instead of [[], [receipt]]) {
-    siege.relay.rule = (passing) => {
+    play((passing) => {
       const { frame } = passing;
       if (frame.t !== "deliver" || !siege.concerns(passing, "to Alice", VIEW)) return [frame];
       return instead.map((body) => ({ ...frame, body }));
-    };
+    });
     const { id, page } = await approveNew();
     await waitForRequest(siege.world, id, ({ records }) => records.length === 1);
     expect(await page.getByText("Received by the agent").count()).toBe(0);
     await siege.requireOpen(id);
-    unanswered.push(page);
+    keepBack(id, page);
   }
 });
 
 test("whoever is not answered is told to call, and once the bridge relays again everything arrives", async () => {
   for (const page of unanswered) await page.locator(".label", { hasText: "Not received yet" }).waitFor();
+  withheld.clear();
   siege.relay.cut((wire) => siege.isAlices(wire));
   for (const page of unanswered) {
     await page.getByText("Received by the agent").waitFor();
@@ -162,11 +178,11 @@ test("whoever is not answered is told to call, and once the bridge relays again 
 
 test("the approval of one request in the place of another's counts for the one that it names", async () => {
   const held: Frame[] = [];
-  siege.relay.rule = (passing) => {
+  play((passing) => {
     if (!siege.concerns(passing, "from Alice", APPROVAL)) return [passing.frame];
     held.push(passing.frame);
     return held.slice(0, held.length - 1);
-  };
+  });
   const { id: one } = await approveNew();
   await until(() => held.length === 1);
   const { id: two } = await approveNew();
@@ -192,14 +208,14 @@ test("an approval replayed counts once", async () => {
 
 test("frames doubled, late and in the wrong order: each request and each approval is there once, and the HSM signs", async () => {
   const held: Passing[] = [];
-  siege.relay.rule = (passing) => {
+  play((passing) => {
     const { frame } = passing;
     if (siege.concerns(passing, "to Alice", REQUEST)) {
       held.push(passing);
       return [];
     }
     return frame.t === "send" || frame.t === "deliver" ? [frame, frame] : [frame];
-  };
+  });
   const first = await siege.propose();
   const second = await siege.propose();
   await until(() => held.length === 2);
