@@ -142,6 +142,24 @@ test("pings and pongs count as frames: answered within the rate, then not, then 
   ]);
 });
 
+test("who reads no answers to its pings is dropped, as with any other answer, and is kept none of what they came in", () => {
+  const { socket } = open();
+  const chunk = Buffer.alloc(65_536, "x");
+  const kept: unknown[] = [];
+  socket.pong = (data) => {
+    kept.push(data.buffer);
+  };
+  socket.emit("ping", chunk.subarray(0, 4));
+  expect(kept).toHaveLength(1);
+  expect(kept[0] === chunk.buffer).toBe(false);
+  socket.bufferedAmount = LIMITS.sendBuffer;
+  socket.emit("ping", Buffer.from("a"));
+  expect(socket.calls).toEqual([]);
+  socket.bufferedAmount += 1;
+  socket.emit("ping", Buffer.from("b"));
+  expect(socket.calls).toEqual(["terminate"]);
+});
+
 test("of an unforeseen error the log has its kind and its place, and nothing that it says", async () => {
   const lines: string[] = [];
   // What it says looks like a stack, with a frame in it.

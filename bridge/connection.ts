@@ -8,13 +8,12 @@ import type { Logger } from "pino";
 import type { RawData, WebSocket } from "ws";
 import { type ErrorCode, Fault, isFault } from "../protocol/error.ts";
 import { type BridgeFrame, type ClientFrame, encodeFrame, parseClientFrame } from "../protocol/frame.ts";
-import { fingerprint } from "../protocol/primitive.ts";
 import type { Party } from "./admit.ts";
 import type { Body, Origin } from "./box.ts";
 import { CLOSE, closeCodeOf } from "./close.ts";
 import { hearNoMore, type Wire } from "./farewell.ts";
 import { acceptedText, DELIVER_TAIL, deliverHead, type HotFrame, readHotFrame } from "./hot-frame.ts";
-import { placeOf } from "./place.ts";
+import { nameOf, placeOf } from "./place.ts";
 import { Bucket, type RateLimits, type RateVerdict } from "./rate.ts";
 import { Window, type WindowLimits } from "./relay.ts";
 import type { Turn } from "./turn.ts";
@@ -87,7 +86,10 @@ export class Connection implements Origin {
     this.#timer = setTimeout(() => this.fail("ERR_LOGIN_TIMEOUT"), office.limits.loginTime);
     socket.on("message", (data, isBinary) => this.#onMessage(data, isBinary));
     socket.on("ping", (data) => {
-      if (this.#count() === "ok") socket.pong(data);
+      if (this.#count() !== "ok") return;
+      // A copy: what it came in may be far longer, and would wait with it to be read.
+      socket.pong(Buffer.from(data));
+      this.#dropIfSlow();
     });
     socket.on("pong", () => void this.#count());
     // ws has closed the socket by itself (1009 for a frame that is too large, 1002, 1007, 1008).
@@ -143,8 +145,12 @@ export class Connection implements Origin {
     const isFirst = this.#outgoing === undefined;
     this.#outgoing ??= new Outgoing();
     this.#outgoing.add(head, body, tail);
-    const waiting = this.#outgoing.length + this.#socket.bufferedAmount;
+    this.#dropIfSlow();
     if (isFirst) this.#office.turn.later(() => this.#flush());
+  }
+
+  #dropIfSlow(): void {
+    const waiting = (this.#outgoing?.length ?? 0) + this.#socket.bufferedAmount;
     if (waiting <= this.#office.limits.sendBuffer) return;
     // It does not read, so it would not read a close frame either. Its mail stays in the mailbox.
     this.#tell("warn", "slow receiver dropped");
@@ -271,7 +277,7 @@ export class Connection implements Origin {
   failWith(error: unknown): void {
     if (isFault(error)) return this.fail(error.code);
     // What an unforeseen error says may hold what was received: only its name goes to the log.
-    this.#office.log.error({ ...this.#who(), cause: placeOf(error) }, "failed");
+    this.#office.log.error({ ...nameOf(this.#party), cause: placeOf(error) }, "failed");
     this.fail("ERR_INTERNAL");
   }
 
@@ -289,11 +295,6 @@ export class Connection implements Origin {
 
   #tell(level: "info" | "warn", what: string, about: Record<string, unknown> = {}): void {
     if (this.#party !== undefined || this.#office.mayTell())
-      this.#office.log[level]({ ...this.#who(), ...about }, what);
-  }
-
-  #who(): { agent?: string; key?: string } {
-    if (this.#party === undefined) return {};
-    return { agent: fingerprint(this.#party.agent).slice(0, 16), key: fingerprint(this.#party.key).slice(0, 16) };
+      this.#office.log[level]({ ...nameOf(this.#party), ...about }, what);
   }
 }

@@ -145,3 +145,21 @@ test("a message in more pieces than any client makes ends the connection", async
     expect(await member.closed).toBe(1008);
   });
 });
+
+test("pings whose answers are not read fill nothing: their sender is dropped", async () => {
+  await withRig(
+    [alice],
+    async (rig) => {
+      const member = await rig.member(alice);
+      member.socket.pause();
+      // More than the system's own buffers hold.
+      for (let at = 0; at < 400_000 && rig.bridge.measure().connections > 0; at += 1) {
+        member.socket.ping(Buffer.alloc(125));
+        if (at % 1_000 === 0) await new Promise(setImmediate);
+      }
+      expect(rig.bridge.measure().connections).toBe(0);
+      expect(rig.log.join("")).toContain("slow receiver dropped");
+    },
+    { memberRate: { perSecond: 1e9, burst: 1e9 }, sendBuffer: 100_000 },
+  );
+});

@@ -3,10 +3,12 @@
  * SIGKILL, the only thing that a hanging native call obeys. Asks one question at a time, and starts no second process.
  */
 
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import * as v from "valibot";
+import { isFault } from "../../protocol/error.ts";
 import { type Question, REPLY } from "./check-wire.ts";
+import { launch } from "./launch.ts";
 
 /** An answer that fits no schema yet, or why there is none. `usable`: the process can be asked on. */
 export type Heard =
@@ -20,26 +22,27 @@ const GRACE = 5_000;
 const THREADS = "10";
 
 export class CheckProcess {
-  readonly #process: ChildProcess;
+  readonly #process: ChildProcess | undefined;
   readonly #exited: Promise<string>;
   #ended = false;
 
   /** Starts it; `env` is added to its environment. */
   constructor(env: Readonly<Record<string, string>>) {
-    const { NODE_OPTIONS: _, ...inherited } = process.env;
-    this.#process = fork(PROGRAM, [], {
-      execArgv: [],
-      env: { ...inherited, ...env, UV_THREADPOOL_SIZE: THREADS },
-      serialization: "advanced",
-      // A module that writes to stdout would spoil the report.
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    });
+    let launched: ChildProcess;
+    try {
+      launched = launch(PROGRAM, { ...env, UV_THREADPOOL_SIZE: THREADS }, 0);
+    } catch (error) {
+      this.#ended = true;
+      this.#exited = Promise.resolve(isFault(error) ? error.message : "no process could be started");
+      return;
+    }
+    this.#process = launched;
     this.#exited = new Promise((resolve) => {
-      this.#process.on("exit", (code, signal) => {
+      launched.on("exit", (code, signal) => {
         this.#ended = true;
         resolve(`the module ended its process (${signal ?? `status ${code}`})`);
       });
-      this.#process.on("error", (error) => {
+      launched.on("error", (error) => {
         this.#ended = true;
         resolve(`no process could be started (${error.message})`);
       });
@@ -49,7 +52,8 @@ export class CheckProcess {
   /** Asks, and waits at most `limit` milliseconds, and at most GRACE after `stop`. Never rejects. */
   async ask(question: Question, limit: number, stop?: AbortSignal): Promise<Heard> {
     const dead = (reason: string): Heard => ({ ok: false, reason, usable: false });
-    if (this.#ended) return dead(await this.#exited);
+    const asked = this.#process;
+    if (asked === undefined || this.#ended) return dead(await this.#exited);
     const heard = await new Promise<Heard>((resolve) => {
       const late = (wait: number, when: string) =>
         setTimeout(() => settle(dead(`did not answer within ${wait / 1000} s${when}`)), wait);
@@ -61,16 +65,16 @@ export class CheckProcess {
         resolve(value);
       };
       stop?.addEventListener("abort", onStop);
-      this.#process.once("message", (message) => {
+      asked.once("message", (message) => {
         const parsed = v.safeParse(REPLY, message);
         if (!parsed.success) return settle(dead("the check's process spoke out of turn; please report it"));
         const reply = parsed.output;
         settle(reply.ok ? { ...reply, usable: true } : { ...reply, usable: !reply.lost });
       });
       void this.#exited.then((reason) => settle(dead(reason)));
-      this.#process.send(question, (error) => {
+      asked.send(question, (error) => {
         // It is dead or dying, and its end says why.
-        if (error !== null) this.#process.kill("SIGKILL");
+        if (error !== null) asked.kill("SIGKILL");
       });
     });
     if (!heard.usable) await this.end();
@@ -79,7 +83,7 @@ export class CheckProcess {
 
   /** Ends it and waits for that. Safe to repeat. */
   async end(): Promise<void> {
-    if (!this.#ended) this.#process.kill("SIGKILL");
+    if (!this.#ended) this.#process?.kill("SIGKILL");
     await this.#exited;
   }
 }

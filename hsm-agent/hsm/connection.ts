@@ -179,15 +179,9 @@ export class Connection {
   }
 
   async #open(): Promise<Watched> {
-    const { module, token, pin, env = {}, sessions = SESSIONS, files } = this.#options;
+    const { module, token, pin, sessions = SESSIONS, files } = this.#options;
     this.condition.started();
-    // A device answers while a thread waits: one a session. A token that keeps files computes in the child itself: more threads than
-    // cores, and one that is between two signatures, only wait for its locks.
-    const lanes = files === undefined ? sessions : Math.min(sessions, availableParallelism() + 1);
-    const child: Watched = new Watched(
-      { path: this.#program, env, window: 2 * sessions, lanes, begin: this.limits.open },
-      (fault) => this.#lost(child, fault),
-    );
+    const child = this.#launch();
     // After the first start only the same token will do, not another one with its label.
     const choice = this.#token === undefined ? token : { label: this.#token.label, serial: this.#token.serial };
     const disk = files === undefined ? {} : { files };
@@ -204,6 +198,23 @@ export class Connection {
     return child;
   }
 
+  #launch(): Watched {
+    const { env = {}, sessions = SESSIONS, files } = this.#options;
+    // A device answers while a thread waits: one a session. A token that keeps files computes in the child itself: more threads than
+    // cores, and one that is between two signatures, only wait for its locks.
+    const lanes = files === undefined ? sessions : Math.min(sessions, availableParallelism() + 1);
+    const program = { path: this.#program, env, window: 2 * sessions, lanes, begin: this.limits.open };
+    try {
+      const child: Watched = new Watched(program, (fault) => this.#lost(child, fault));
+      return child;
+    } catch (error) {
+      const fault = error instanceof Fault ? error : DOWN;
+      // Counted as one that died, or it would be tried again without a pause.
+      this.#lost(undefined, fault);
+      throw fault;
+    }
+  }
+
   #end(child: Watched, error: unknown): Fault {
     const fault = error instanceof Fault ? error : DOWN;
     // A second wrong try could lock the token: this process never tries that PIN again.
@@ -212,8 +223,8 @@ export class Connection {
     return fault;
   }
 
-  /** A child ended, in the middle of its work or of its start. */
-  #lost(child: Watched, fault: Fault): void {
+  /** A child ended, in the middle of its work or of its start, or there was none to be had. */
+  #lost(child: Watched | undefined, fault: Fault): void {
     if (this.#child === child) this.#child = undefined;
     const failures = this.condition.fail(fault);
     const { first, most } = this.#options.backoff ?? BACKOFF;

@@ -11,6 +11,7 @@ import type { PKCS11, Template as RawTemplate } from "pkcs11js";
 import pkcs11js from "pkcs11js";
 import { Fault } from "../../protocol/error.ts";
 import { fromRv, ModuleFault, toFault, unlessInitialized } from "./rv.ts";
+import { chooseToken } from "./token.ts";
 
 /** An open session. One operation at a time: a second C_SignInit is CKR_OPERATION_ACTIVE. */
 export type Session = Buffer & { readonly session: never };
@@ -142,7 +143,13 @@ export function loadBinding(path: string, where: "alone" | "beside" = "alone"): 
 /** The calls on a module that is initialised. */
 export function callsOf(raw: Binding): Module {
   return {
-    findToken: (choice) => findToken(raw, choice),
+    findToken: (choice) => {
+      const slots = guard("C_GetSlotList", () => raw.C_GetSlotList(true));
+      return chooseToken(
+        slots.map((slot) => tokenIn(raw, slot)),
+        choice,
+      );
+    },
     openSession: (token, mode) => {
       const flags = pkcs11js.CKF_SERIAL_SESSION | (mode === "read-write" ? pkcs11js.CKF_RW_SESSION : 0);
       return guard("C_OpenSession", () => raw.C_OpenSession(token.slot, flags)) as Session;
@@ -181,34 +188,16 @@ export function callsOf(raw: Binding): Module {
   };
 }
 
-function findToken(raw: Binding, choice: TokenChoice): Token {
-  if (choice.label === undefined && choice.serial === undefined) {
-    throw new Fault("ERR_HSM_CONFIG", "Name the HSM's token: set hsm.token.label or hsm.token.serial.");
-  }
-  const tokens = guard("C_GetSlotList", () => raw.C_GetSlotList(true)).map((slot): Token => {
+/** A slot's token, or why it says nothing of itself: another's, or one without a token any more, is no reason not to find ours. */
+function tokenIn(raw: Binding, slot: Buffer): Token | Fault {
+  try {
     const info = guard("C_GetTokenInfo", () => raw.C_GetTokenInfo(slot));
-    return {
-      slot,
-      label: unpad(info.label),
-      serial: unpad(info.serialNumber),
-      manufacturer: unpad(info.manufacturerID),
-      model: unpad(info.model),
-    };
-  });
-  const matching = tokens.filter(
-    ({ label, serial }) => label === (choice.label ?? label) && serial === (choice.serial ?? serial),
-  );
-  const [token] = matching;
-  if (token !== undefined && matching.length === 1) return token;
-  const wanted = [choice.label && `label "${choice.label}"`, choice.serial && `serial "${choice.serial}"`];
-  const name = wanted.filter(Boolean).join(" and ");
-  const seen = tokens.map(({ label, serial }) => `"${label}" (serial ${serial})`).join(", ") || "none";
-  throw new Fault(
-    "ERR_HSM_TOKEN",
-    token === undefined
-      ? `The HSM has no token with ${name}. It has: ${seen}. Correct hsm.token, or connect the token.`
-      : `The HSM has ${matching.length} tokens with ${name}. It has: ${seen}. Name one by hsm.token.serial.`,
-  );
+    const [label, serial] = [unpad(info.label), unpad(info.serialNumber)];
+    return { slot, label, serial, manufacturer: unpad(info.manufacturerID), model: unpad(info.model) };
+  } catch (error) {
+    if (error instanceof ModuleFault) return error;
+    throw error;
+  }
 }
 
 function login(raw: Binding, session: Session, token: Token, pin: string): void {

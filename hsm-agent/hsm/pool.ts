@@ -15,7 +15,7 @@ import type { HsmKey, KeyRequest } from "./wire.ts";
 
 export class Pool {
   readonly #module: Module;
-  readonly #token: Token;
+  #token: Token;
   readonly #pin: string | undefined;
   readonly #disk: Disk | undefined;
   /** Held open without work: the token logs out when its last session closes, and all handles would die. */
@@ -56,7 +56,7 @@ export class Pool {
 
   /**
    * New sessions and a new login in the module as it is; all handles are forgotten. Operations under way end on their old sessions,
-   * which are not used again. One attempt: ERR_HSM_DOWN, ERR_HSM_PIN.
+   * which are not used again. One attempt, on the same token, in whatever slot it is: ERR_HSM_DOWN, ERR_HSM_PIN, ERR_HSM_TOKEN.
    */
   reopen(): void {
     const old = [...(this.#keeper === undefined ? [] : [this.#keeper]), ...this.#idle];
@@ -64,6 +64,9 @@ export class Pool {
     this.#generation += 1;
     this.#keys.clear();
     for (const session of old) this.#close(session);
+    const { label, serial } = this.#token;
+    // Another token may be in that slot by now: the PIN is tried on none but its own.
+    this.#token = this.#module.findToken({ label, serial });
     this.#logIn();
     this.ping();
   }

@@ -5,11 +5,12 @@
  * Does not start a second process; when to do that is the owner's business (connection.ts).
  */
 
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { Duplex } from "node:stream";
 import * as v from "valibot";
 import { Fault } from "../../protocol/error.ts";
 import { Lanes } from "./lanes.ts";
+import { launch } from "./launch.ts";
 import { ANSWER, type Answer, type Command, type Envelope, REPLY } from "./wire.ts";
 
 /** What a watched process is started with. */
@@ -43,18 +44,11 @@ export class Watched {
   #next = 1;
   #fault: Fault | undefined;
 
-  /** Starts the process. `onDeath` is called once, however it ends. */
+  /** Starts the process. `onDeath` is called once, however it ends. @throws Fault ERR_HSM_DOWN where there is none to be had */
   constructor(program: Program, onDeath: (fault: Fault) => void) {
     this.#window = program.window;
     this.#onDeath = onDeath;
-    const { NODE_OPTIONS: _, ...inherited } = process.env;
-    this.#process = fork(program.path, [], {
-      // What this process was told about debuggers and hooks is not for the one that holds the PIN.
-      execArgv: [],
-      env: { ...inherited, ...program.env },
-      serialization: "advanced",
-      stdio: ["ignore", "ignore", "inherit", "ipc", ...Array.from({ length: program.lanes }, () => "pipe" as const)],
-    });
+    this.#process = launch(program.path, program.env, program.lanes);
     this.#lanes = new Lanes({
       pipes: this.#process.stdio.filter((pipe) => pipe instanceof Duplex),
       depth: Math.ceil(program.window / program.lanes),
