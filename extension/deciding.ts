@@ -87,7 +87,10 @@ async function record(
     if (log !== null) requireRemembered(log, await records.get("log", SELF));
     const hsm = (await records.get("pairing", SELF))?.hsm;
     if (payload.iss !== hsm && !request.byNextIdentity) {
-      throw new Fault("ERR_REQUEST_STATE", "The HSM's identity was replaced; this request has to be made anew.");
+      throw new Fault(
+        "ERR_REQUEST_STATE",
+        "The HSM's identity was replaced, so nothing was sent. Ask your operator how this request ended before it is made anew.",
+      );
     }
     const vendor = device === undefined ? {} : { vendor: device.vendor };
     const mine: Mine = { kind, jti, ...vendor, at: iat, received: false, refusal: null };

@@ -48,8 +48,9 @@ export async function receiveView(arrival: Arrival): Promise<Outcome> {
     if (verdict.is !== "older") records.put("log", SELF, verdict.log);
     if (verdict.is === "unproven") outcome = AGAIN;
     if (verdict.is === "accepted" && head.size > (known?.head.size ?? 0)) outcome = PROVED;
-    for (const witness of witnesses.good) await keepWitness(records, witness);
     const isKnown = verdict.is === "accepted" || isRemembered(known, head);
+    // They were compared with this view alone: of the log that is known here they say something only where the view is one of it.
+    if (isKnown) for (const witness of witnesses.good) await keepWitness(records, witness);
     const signed = { by, hsm: by, isKnown, now };
     for (const entry of entries) if (entry.kind === "state") await takeReceipt(records, entry, signed);
   });

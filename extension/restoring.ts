@@ -17,11 +17,13 @@ import { isOpen, isUntold, stateOf } from "./waiting.ts";
 /** Approvals that were not received carry what was known before: the agent would have to refuse them, and that would be an alarm again. */
 const BEFORE: Problem = {
   code: "ERR_LOG",
-  message: "The agent's record was restored before this approval arrived; approve it again if it is still asked for.",
+  message:
+    "The agent's record was restored, and no receipt of this approval had come; approve it again if it is still asked for.",
 };
 const OVER: Problem = {
   code: "ERR_LOG",
-  message: "The agent went back to an older record before this approval arrived, so it counts for nothing.",
+  message:
+    "The agent went back to an older record, and no receipt of this approval had come. It does not count any more, and may have counted before: ask your operator.",
 };
 
 export interface Decided {

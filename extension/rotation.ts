@@ -12,9 +12,11 @@ import { signerOf } from "./keys.ts";
 import { takeBack } from "./outbox.ts";
 import { loadKey, loadOutbox, loadPairing, type OutboxItem, type Pairing, type Problem, SELF } from "./store.ts";
 
+/** Only that no receipt came is known here: a bridge may keep one back. */
 const REPLACED: Problem = {
   code: "ERR_REQUEST_STATE",
-  message: "The HSM's identity was replaced before this approval arrived; the request has to be made anew.",
+  message:
+    "The HSM's identity was replaced before a receipt of this approval came: whether it counted is not known here. Ask your operator before the request is made anew.",
 };
 
 /** Stops and enrolments that wait for the pinned identity, signed anew for the next one under their own ids. An approval is of its request. */

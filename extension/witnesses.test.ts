@@ -74,6 +74,37 @@ test("two browsers are shown two logs: the first word of the other's raises the 
   expect([(await loadAlarms()).length, await seen(), await codes()]).toEqual([1, [], []]);
 });
 
+test("a view that was not proved to belong to what is known here brings nobody's words", async () => {
+  const { bob, dan } = stage.town;
+  await deliver(await hsm.view(kid));
+  hsm.log.grow(3);
+  const delayed = await hsm.view(kid, {
+    from: 9,
+    witnesses: [{ jws: await said(dan, 7), consistency: hsm.log.consistency(7) }],
+  });
+  hsm.log.grow(3);
+  await deliver(delayed);
+  await deliver(await hsm.view(kid, { from: 12 }));
+  // Bob is shown another log. The word that gives it away is shown beside that log, once shorter than what is known, once without a proof.
+  for (const [size, from] of [
+    [11, 0],
+    [20, 3],
+  ] as const) {
+    const bobs = hsm.log.fork(6).grow(size - 6, "Eve");
+    const told = await witness(bob, hsm.signer.kid, await noteOf(size - 1, bobs));
+    const witnesses = [{ jws: told, consistency: bobs.consistency(size - 1) }];
+    await deliver(await bobs.view(keeper(), kid, [], { from, consistency: bobs.consistency(from), witnesses }));
+    expect(await seen()).toEqual(["Dan 7"]);
+  }
+  // A delayed one of the log that is known here does.
+  await deliver(
+    await hsm.log
+      .fork(12)
+      .view(keeper(), kid, [], { witnesses: [{ jws: await said(bob, 8), consistency: hsm.log.consistency(8, 12) }] }),
+  );
+  expect([await seen(), await loadAlarms()]).toEqual([["Bob 8", "Dan 7"], []]);
+});
+
 test("somebody has seen more than the view holds: it went back", async () => {
   const more = hsm.log.fork(9).grow(3);
   const told = await witness(stage.town.bob, hsm.signer.kid, await noteOf(12, more));

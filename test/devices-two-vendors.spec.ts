@@ -94,10 +94,11 @@ test("cancelled in the page while the Trezor asks: its prompt is taken back, and
   await dave.confirm(page);
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
   await page.getByText("Received by the agent").waitFor();
+  // Suite is told to take the prompt back, and has not said that it did: nothing is said of it that only the Trezor knows.
   await page
-    .getByText(/Nothing was signed\./)
-    .first()
+    .getByText("Cancelled here, and your Trezor was told to stop asking. If it still shows it, reject it")
     .waitFor();
+  expect(await page.getByText(/Nothing was signed\./).count()).toBe(0);
   expect([dave.device.asking(), dave.device.signatures()]).toEqual([false, signatures]);
   for (const holder of [alice, bob]) {
     await holder.confirm(await holder.openRequest(id));

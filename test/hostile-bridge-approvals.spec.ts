@@ -5,12 +5,12 @@
  */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { APPROVAL } from "../protocol/message.ts";
+import { APPROVAL, SYNC } from "../protocol/message.ts";
 import { REQUEST } from "../protocol/request.ts";
 import { makeKey } from "./harness/bridge-client.ts";
 import { receiptsIn, VIEW } from "./harness/forged-view.ts";
 import { signedBy, withBit, withClaims, withoutSignature, withSealedBit, withSealedHeader } from "./harness/forgery.ts";
-import { type Frame, newId, type Passing, type Rule, relayAll } from "./harness/hostile-relay.ts";
+import { carries, type Frame, newId, type Passing, type Rule, relayAll } from "./harness/hostile-relay.ts";
 import { claimsOf } from "./harness/message.ts";
 import { type RequestView, showRequest, waitForRequest } from "./harness/requests.ts";
 import { until } from "./harness/retry.ts";
@@ -234,6 +234,24 @@ test("frames doubled, late and in the wrong order: each request and each approva
     await page.close();
     expect((await showRequest(siege.world, id)).records).toMatchObject([{ person: "Alice" }, { person: "Bob" }]);
   }
+});
+
+test("enough approved, and the bridge keeps back what the agent waits for: it can still be rejected in the page", async () => {
+  // After a start nothing is signed before people's browsers have said what they know.
+  play((passing) => (carries(passing, SYNC) ? [] : [passing.frame]));
+  await siege.world.restartAgent();
+  const { id } = await siege.propose();
+  const page = await siege.alice.openRequest(id);
+  await siege.alice.approve(page);
+  prompts += 1;
+  await siege.bob.approve(await siege.bob.request(id));
+  await page.getByText("Enough people have approved; the HSM signs it next.").waitFor();
+  await page.getByRole("button", { name: "Reject…" }).click();
+  await page.getByRole("radio", { name: "Wrong amount" }).check();
+  await page.getByRole("button", { name: "Reject this request" }).click();
+  await page.getByRole("heading", { name: "Rejected", exact: true }).waitFor();
+  expect(await showRequest(siege.world, id)).toMatchObject({ state: "rejected", signed: null });
+  await page.close();
 });
 
 test("the device was asked once for each, and no page failed", () => {

@@ -27,12 +27,24 @@ export function enoughSentence(payload: RequestPayload, now: number, asked = fal
     : "Enough people have answered. The drill goes on until all have, or its time is up.";
 }
 
-/** How a request that is over ended. `inForce`: what this browser knows to be, null where nothing is. */
+/** It has its approvals, and this person's rejection is on its way. */
+export function rejectedSentence(payload: RequestPayload): string {
+  return `Your rejection ends it, if the agent has it before ${isTransfer(payload) ? "the HSM signs" : "it takes effect"}.`;
+}
+
+interface Known {
+  /** What this browser knows to be in force; null where nothing is. */
+  readonly inForce: Documents | null;
+  /** The receipt names enough approvals. */
+  readonly enough: boolean;
+}
+
+/** How a request that is over ended. */
 export function endSentence(
   state: RequestState,
   stored: StoredRequest,
   now: number,
-  inForce: Documents | null = null,
+  { inForce, enough }: Known,
 ): string {
   const { payload, receipt } = stored;
   const nothing = isTransfer(payload) ? "Nothing was signed" : "Nothing changed";
@@ -60,7 +72,7 @@ export function endSentence(
     case "expired":
       // Only the agent knows: whoever keeps its receipts back must not have a payment made twice.
       return receipt?.state === "expired"
-        ? `It expired on ${momentOf(payload.exp).local} before enough people approved. ${nothing}; ${again}.`
+        ? `It expired on ${momentOf(payload.exp).local} ${expiredBefore(payload, enough)}; ${again}.`
         : `Its time was up on ${momentOf(payload.exp).local}, by this computer's clock; how it ended is not known here, because the agent's receipt has not come. Ask your operator before ${proposer === "the operator" ? "it is proposed" : `${proposer} proposes it`} again.`;
     case "void":
       if (stored.restored !== undefined) return restoredSentence(payload, stored.restored.was);
@@ -74,6 +86,13 @@ export function endSentence(
         ? "The HSM could not sign it. Nothing was released; call your operator."
         : "It could not be put in force. Nothing changed; call your operator.";
   }
+}
+
+/** Of what enough people had approved the HSM may have signed what nobody was handed, and what was then forgotten. */
+function expiredBefore(payload: RequestPayload, enough: boolean): string {
+  if (!enough)
+    return `before enough people approved. ${isTransfer(payload) ? "Nothing was signed" : "Nothing changed"}`;
+  return isTransfer(payload) ? "before a signed transaction was handed out" : "before it took effect. Nothing changed";
 }
 
 /**

@@ -185,6 +185,10 @@ function withdrawnWords({ vendor, device }: Extract<Stage, { at: "withdrawn" }>)
       return vendor === "Ledger"
         ? "Cancelled here. Also reject it on the device: your Ledger still shows it, and only you can end that."
         : "Cancelled here. Your Trezor is told to stop asking.";
+    case "unknown":
+      return vendor === "Ledger"
+        ? "Cancelled here. If your Ledger still shows it, also reject it on the device: what it signs is not sent any more."
+        : "Cancelled here, and your Trezor was told to stop asking. If it still shows it, reject it there: what it signs is not sent any more.";
     case "declined":
       return `Cancelled here, and the prompt on your ${vendor} is over. Nothing was signed.`;
     case "signed":

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { DeviceOutcome } from "../devices/device.ts";
 import { createConfirmation, type Ports, type Signed, type Stage, type Stop } from "./confirming.ts";
 
 const SIGNED: Signed = { address: "0xA", signature: "0xS" };
@@ -82,13 +83,25 @@ test("a signature that arrives while the withdrawal is being stored is thrown aw
   expect(calls).toEqual(["sign"]);
 });
 
-test("cancelled, then rejected on the device", async () => {
-  const { confirmation, stages, device } = setUp();
+const ended = (outcome: DeviceOutcome): Stop => ({
+  code: outcome,
+  sentence: "",
+  action: "",
+  device: { vendor: "Ledger", outcome, detail: "" },
+});
+
+test.each([
+  ["rejected on the device: nothing was signed", ended("declined"), "declined"],
+  ["unplugged: it may still ask, and may have signed", ended("unplugged"), "unknown"],
+  ["taken back here, before the device has answered", ended("cancelled"), "unknown"],
+  ["a signature that is of something else", { code: "ERR_APPROVAL_SIGNATURE", sentence: "", action: "" }, "unknown"],
+] as const)("cancelled, then %s", async (_what, stop, said) => {
+  const { confirmation, stages, device } = setUp({ explain: () => stop });
   const done = confirmation.start("Ledger");
   await confirmation.cancel();
-  device.reject(new Error("declined"));
+  device.reject(new Error("over"));
   await done;
-  expect(stages.at(-1)).toEqual({ at: "withdrawn", vendor: "Ledger", device: "declined" });
+  expect(stages.at(-1)).toEqual({ at: "withdrawn", vendor: "Ledger", device: said });
 });
 
 test("there is nothing to cancel before the device asks, or after it signed", async () => {

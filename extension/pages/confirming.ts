@@ -35,8 +35,15 @@ export type Stage =
   /** The approval is stored; how it goes on is read from the store. */
   | { readonly at: "kept" }
   | { readonly at: "stopped"; readonly stop: Stop }
-  /** Cancelled in the page. `device` says what became of the prompt, which on a Ledger only its owner can end. */
-  | { readonly at: "withdrawn"; readonly vendor: Vendor; readonly device: "asking" | "declined" | "signed" };
+  /**
+   * Cancelled in the page. `device` says what became of the prompt, which on a Ledger only its owner can end: `unknown` where the device
+   * itself has not said it. A Trezor's call is over here before it is there, and an unplugged device may go on asking.
+   */
+  | {
+      readonly at: "withdrawn";
+      readonly vendor: Vendor;
+      readonly device: "asking" | "declined" | "signed" | "unknown";
+    };
 
 export interface Signed {
   readonly address: string;
@@ -91,8 +98,9 @@ export function createConfirmation(ports: Ports, onStage: (stage: Stage) => void
       await ports.approve(signed);
       become({ at: "kept" });
     } catch (error) {
-      const over: Stage = { at: "withdrawn", vendor, device: "declined" };
-      become(withdrawn ? over : { at: "stopped", stop: ports.explain(error, vendor) });
+      const stop = ports.explain(error, vendor);
+      const device = stop.device?.outcome === "declined" ? "declined" : "unknown";
+      become(withdrawn ? { at: "withdrawn", vendor, device } : { at: "stopped", stop });
     } finally {
       stopWaiting();
       prompted = false;

@@ -82,8 +82,36 @@ test("time ends what waits, even before the agent says so", () => {
   expect(standingOf(signed, "alice", NOW).state).toBe("signed");
 });
 
+test("until the HSM has signed a stop still wins, and so it can be given: a frozen vault may wait for days", () => {
+  const records = approvedBy("alice", "bob");
+  const approved = sampleRequest({ state: "approved", records });
+  for (const me of ["alice", "dave"])
+    expect(standingOf(approved, me, NOW)).toMatchObject({
+      state: "approved",
+      open: false,
+      mayApprove: false,
+      mayReject: true,
+      sentence: "Enough people have approved; the HSM signs it next.",
+    });
+  for (const me of ["carol", "erin"]) expect(standingOf(approved, me, NOW).mayReject).toBe(false);
+  const rejected = sampleRequest({ state: "approved", records, mine: [sampleMine("rejection")] });
+  expect(standingOf(rejected, "alice", NOW)).toMatchObject({
+    mayReject: false,
+    sentence: "Your rejection ends it, if the agent has it before the HSM signs.",
+  });
+});
+
+test("what enough people approved is not said to be signed next once its time is up, nor to have lacked approvals", () => {
+  const records = approvedBy("alice", "bob");
+  const late = standingOf(sampleRequest({ payload: { exp: NOW }, state: "approved", records }), "alice", NOW);
+  expect(late).toMatchObject({ state: "expired", open: false, mayApprove: false, mayReject: false });
+  expect(late.sentence).toMatch(/^Its time was up on .*how it ended is not known here.*Ask your operator/);
+  const told = standingOf(sampleRequest({ payload: { exp: NOW }, state: "expired", records }), "alice", NOW);
+  expect(told.sentence).toMatch(/^It expired on .* before a signed transaction was handed out; carol can propose/);
+  expect(told.sentence).not.toContain("before enough people approved");
+});
+
 test.each<[RequestState, RegExp]>([
-  ["approved", /HSM signs it next/],
   ["signed", /The HSM has signed it\. carol can now send it/],
   ["rejected", /^Rejected by bob: wrong amount\. Nothing was signed\.$/],
   ["cancelled", /^Cancelled by carol/],

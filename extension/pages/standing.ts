@@ -9,7 +9,7 @@ import { isTransfer, type RequestPayload } from "../../protocol/request.ts";
 import type { Vendor, VendorDemand } from "../../protocol/vendor.ts";
 import type { Mine, Problem, StoredRequest } from "../store.ts";
 import { stateOf } from "../waiting.ts";
-import { doesIt, endSentence, enoughSentence } from "./approving-words.ts";
+import { doesIt, endSentence, enoughSentence, rejectedSentence } from "./approving-words.ts";
 import { missingOf, onWords } from "./demands.ts";
 import { listWords } from "./wording.ts";
 
@@ -119,9 +119,11 @@ export function standingOf(
   const missing = missingOf(payload.quorum, used);
   const recorded = stateOf(stored);
   const lingering = lingers(payload, recorded);
-  const waits = recorded === "proposed" || recorded === "pending" || lingering;
+  const waits = recorded === "proposed" || recorded === "pending" || recorded === "approved";
   const state = waits && payload.exp <= now ? "expired" : recorded;
-  const open = waits && state !== "expired";
+  // Until it is signed or in force a stop still wins; what is approved may wait long, of a frozen vault for days.
+  const stoppable = waits && state !== "expired";
+  const open = stoppable && (recorded !== "approved" || lingering);
   const refusal = newest(stored.mine.filter((mine) => mine.refusal !== null))?.refusal ?? null;
   const eligible = payload.quorum.people.includes(me);
   // A recovery is for the day when the admins cannot decide: one who can may stop it.
@@ -133,7 +135,9 @@ export function standingOf(
     open,
     sentence: open
       ? waitingSentence({ payload, used, waitingFor, me, did, mine: ownVendor(stored), now })
-      : endSentence(state, stored, now, inForce),
+      : state === "approved" && did === "rejected"
+        ? rejectedSentence(payload)
+        : endSentence(state, stored, now, { inForce, enough: missing.count === 0 }),
     approvals,
     waitingFor,
     withdrawn,
@@ -148,7 +152,7 @@ export function standingOf(
       !barred &&
       stored.problem === null &&
       (!lingering || payload.verb === "DRILL"),
-    mayReject: open && (eligible || mayStop) && did !== "rejected",
+    mayReject: stoppable && (eligible || mayStop) && did !== "rejected",
     refusal,
   };
 }
