@@ -28,13 +28,9 @@ const AnchorSchema = v.strictObject({
 });
 export type Anchor = v.InferOutput<typeof AnchorSchema>;
 
+const EMPTY_LOG: TreeHead = { size: 0, root: EMPTY_ROOT };
 /** What a token says before the founding. */
-export const EMPTY_ANCHOR = JSON.stringify({
-  act: 0,
-  head: null,
-  frozen: [],
-  log: { size: 0, root: EMPTY_ROOT },
-} satisfies Anchor);
+export const EMPTY_ANCHOR = JSON.stringify({ act: 0, head: null, frozen: [], log: EMPTY_LOG } satisfies Anchor);
 
 /** The anchor of a record. `log` where it is not to be the record's own. */
 export function anchorOf(charter: Charter | null, journal: Journal, log: TreeHead = journal.logHead()): string {
@@ -144,8 +140,7 @@ export class AnchorKeeper {
   async #write(): Promise<void> {
     const { charter, journal, hsm, log, now, witnesses } = this.#desk;
     try {
-      // Of what may be an old record the token learns nothing: it would forget what there was after it.
-      const kept = witnesses.isCurrent ? journal.logHead() : parseAnchor(this.#written).log;
+      const kept = witnesses.isCurrent ? journal.logHead() : this.#known();
       const text = anchorOf(charter.current, journal, kept);
       if (text === this.#written) return;
       const isUrgent = withoutLog(text) !== withoutLog(this.#written);
@@ -158,5 +153,16 @@ export class AnchorKeeper {
     } catch (error) {
       log.error({ err: error }, "the token's anchor waits");
     }
+  }
+
+  /**
+   * Of what may be an old record the token learns no log: it would forget what there was after it. What the admins have given up since is
+   * forgotten all the same: beside the number of their RESTORE it would say that this record is an older one, at every start.
+   */
+  #known(): TreeHead {
+    const { charter, journal } = this.#desk;
+    const { act, log } = parseAnchor(this.#written);
+    const isGivenUp = charter.givenUp.some((one) => one.act > act) && !journal.hasBeen(log);
+    return isGivenUp ? EMPTY_LOG : log;
   }
 }

@@ -72,6 +72,23 @@ test("in doubt once the wall clock parts from the monotonic one, until somebody 
   expect(open().inDoubt()).toBeNull();
 });
 
+test("many small steps are one large one: a delay is not ended a minute at each look", () => {
+  let [wall, monotonic] = [START, 0];
+  const now = recordedClock(
+    office.desk.journal,
+    () => wall,
+    () => monotonic,
+  );
+  const step = () => {
+    wall += 60;
+    monotonic += 1;
+    return now.inDoubt();
+  };
+  expect([step(), step()]).toEqual([null, wall]);
+  now.confirm();
+  expect([now.inDoubt(), step(), step()]).toEqual([null, null, wall]);
+});
+
 test("in doubt where it was set back while it ran, and time does not go back", () => {
   let wall = START;
   let monotonic = 0;

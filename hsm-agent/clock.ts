@@ -8,7 +8,7 @@ const KEY = "clock";
 const DOUBT = "clock-doubt";
 /** How often the mark is written. Seconds. */
 const STEP = 60;
-/** The two clocks may part by this much between two looks. Seconds. */
+/** The two clocks may part by this much, in one step or in many, from the start or the last confirmation on. Seconds. */
 const PART_MAX = 60;
 const AWAY = "clock-away";
 /** Restarts may together be this far from their last marks; more absence than that is confirmed by a person. Seconds. */
@@ -36,16 +36,17 @@ export function recordedClock(
 ): Clock {
   let last = Number(journal.meta(KEY) ?? "0");
   let marked = last;
-  let seen = { wall: wall(), monotonic: monotonic() };
+  let seen = wall();
+  let apart = seen - monotonic();
   let doubt = readDoubt(journal);
   let takenBack = journal.takenBack;
-  const away = Number(journal.meta(AWAY) ?? "0") + (marked === 0 ? 0 : Math.max(0, seen.wall - marked));
+  const away = Number(journal.meta(AWAY) ?? "0") + (marked === 0 ? 0 : Math.max(0, seen - marked));
   journal.setMeta(AWAY, String(away));
-  if (away > AWAY_MAX || marked - seen.wall > PART_MAX) raise();
+  if (away > AWAY_MAX || marked - seen > PART_MAX) raise();
 
   function raise(): void {
     if (doubt !== null) return;
-    doubt = Math.max(last, seen.wall);
+    doubt = Math.max(last, seen);
     if (journal.failure === null) journal.setMeta(DOUBT, String(doubt));
   }
 
@@ -61,11 +62,9 @@ export function recordedClock(
 
   function look(): number {
     keep();
-    const now = { wall: wall(), monotonic: monotonic() };
-    const parted = Math.abs(now.wall - seen.wall - (now.monotonic - seen.monotonic)) > PART_MAX;
-    seen = now;
-    if (parted) raise();
-    last = Math.max(last, now.wall);
+    seen = wall();
+    if (Math.abs(seen - monotonic() - apart) > PART_MAX) raise();
+    last = Math.max(last, seen);
     // A record that failed keeps no marks; the time goes on.
     if (last >= marked + STEP && journal.failure === null) {
       marked = last;
@@ -80,11 +79,18 @@ export function recordedClock(
       return doubt;
     },
     confirm: () => {
+      seen = wall();
+      apart = seen - monotonic();
       doubt = null;
       journal.removeMeta(DOUBT);
       journal.removeMeta(AWAY);
     },
   });
+}
+
+/** The time, no earlier than the last mark in the record: for what is written into it before a clock runs on it. */
+export function timeOf(journal: Journal, wall: () => number): number {
+  return Math.max(Number(journal.meta(KEY) ?? "0"), wall());
 }
 
 function readDoubt(journal: Journal): number | null {

@@ -82,6 +82,8 @@ export interface Desk {
   readonly charter: CharterBook;
   /** Whether this is the newest record. */
   readonly witnesses: Witnesses;
+  /** Open requests that stand otherwise in this record than the log tells of them (untold.ts): none is signed or carried out. */
+  readonly untold: ReadonlySet<string>;
   readonly bridgeUrl: string;
   readonly log: Logger;
   readonly observer: Observer;

@@ -80,3 +80,11 @@ test("a bridge that reads nothing is left, and what was not taken is sent again"
   bridge.answer = kindly;
   await until(() => bridge.socket !== first && link.state === "online" && office.desk.journal.outbox().length === 0);
 });
+
+test("a message in pieces without an end is not read to its end: each piece would keep what was read with it", async () => {
+  const first = bridge.socket;
+  // Nothing whole comes in between.
+  bridge.answer = (frame) => (bridge.socket === first ? undefined : kindly(frame));
+  for (let n = 0; n < 1_100; n += 1) first?.send("x", { fin: false });
+  await until(() => bridge.socket !== first && link.state === "online");
+});

@@ -27,6 +27,8 @@ const LIMITS = {
 const WAITING_MAX = 256;
 /** Bytes that the bridge has not read: twice what may be under way. Acknowledgements would pile up behind them without end. */
 const UNREAD_MAX = 16_777_216;
+/** Pieces of one message, as at the bridge: each keeps in memory whatever was read together with it, up to 64 KiB. */
+const FRAGMENTS_MAX = 1_024;
 
 export interface LinkOptions {
   readonly desk: Desk;
@@ -119,6 +121,7 @@ export class Link {
     const socket = new WebSocket(dial, {
       perMessageDeflate: false,
       maxPayload: FRAME_MAX,
+      maxFragments: FRAGMENTS_MAX,
       handshakeTimeout: 10_000,
       headers: { host },
     });

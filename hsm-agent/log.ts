@@ -72,6 +72,14 @@ export class Log extends Store {
     );
   }
 
+  /** Whether `line` is the entry that was logged at `index`: by its leaf, and by each whole subtree that it completed. */
+  holds(index: number, line: string): boolean {
+    const isTree = [...completed(index)].every(
+      ({ level, at }) => this.node(level, at) === join(this.node(level - 1, 2 * at), this.node(level - 1, 2 * at + 1)),
+    );
+    return isTree && this.node(0, index) === hash("sha256", `\0${line}`);
+  }
+
   /** An entry with its path to the root of the first `size` entries. @throws Fault ERR_STATE where there is none */
   prove(index: number, size: number): ProvedEntry {
     const line = text(this.get("SELECT entry FROM log WHERE n = ?", index)?.["entry"]);

@@ -208,6 +208,30 @@ test("while the checkpoint is signed the request may change: the proof is of one
   expect(proof.messages).toHaveLength(2);
 });
 
+test("what was signed while the checkpoint was signed is handed out as any other, or not at all", async () => {
+  const id = await pending();
+  await office.approve(ALICE, id);
+  const meanwhile = (work: () => Promise<unknown>) => {
+    office.hsm.before = async () => {
+      office.hsm.before = () => {};
+      await work();
+    };
+  };
+  await office.deliver(BOB.key.kid, await office.approval(BOB, id));
+  meanwhile(async () => await office.drive(id));
+  const { proof } = await proved(id);
+  expect([proof.signed, office.row(id).released]).toEqual([office.row(id).signed, office.now]);
+  const frozen = await pending();
+  await office.approve(ALICE, frozen);
+  await office.deliver(BOB.key.kid, await office.approval(BOB, frozen));
+  meanwhile(async () => {
+    await office.drive(frozen);
+    await office.freeze(CAROL, VAULT);
+  });
+  await expect(exportProof(office.desk, frozen)).rejects.toMatchObject(fault("ERR_STATE"));
+  expect(office.row(frozen)).toMatchObject({ state: "signed", released: null });
+});
+
 test("an answer is proved that came before the clock fell back over a restart", async () => {
   // The mark is made, and the rest of its minute goes by.
   office.now += 600;

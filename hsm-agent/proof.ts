@@ -40,12 +40,12 @@ export async function verifyFile(file: Uint8Array, hsm: string): Promise<Verdict
  * back; ERR_HSM_*
  */
 export async function exportProof(desk: Desk, id: string): Promise<Proof> {
-  await requireReleased(desk, requireRow(desk, id));
   for (let left = TRIES; left > 0; left -= 1) {
+    await requireReleased(desk, requireRow(desk, id));
     const { note, size } = await newestCheckpoint(desk);
     const row = requireRow(desk, id);
-    // It changed while the HSM signed.
-    if (row.entry !== null && row.entry >= size) continue;
+    // It changed while the HSM signed; what was signed meanwhile has to be handed out before it stands in a file.
+    if ((row.entry !== null && row.entry >= size) || isKept(row)) continue;
     // Somebody withdrew, and a freeze keeps it from being looked at: it is no longer what its last entry says.
     if (row.state === "approved" && backToPending(desk, row, await collect(desk, row))) continue;
     const proof = compose(desk.journal, row, note, size);
@@ -60,9 +60,14 @@ export async function exportProof(desk: Desk, id: string): Promise<Proof> {
   throw new Fault("ERR_PROOF", `Request ${id} goes on changing; ask for its proof again.`);
 }
 
+/** Signed, and nobody has read it yet. */
+function isKept({ state, released }: RequestRow): boolean {
+  return state === "signed" && released === null;
+}
+
 /** What is signed is handed out as `request show` does, or not at all. */
 async function requireReleased(desk: Desk, row: RequestRow): Promise<void> {
-  if (row.state !== "signed" || row.released !== null) return;
+  if (!isKept(row)) return;
   const shown = await showRequest(desk, row.id);
   if ("signed" in shown && shown.signed !== null) return;
   throw new Fault(

@@ -47,7 +47,7 @@ export function backToPending(desk: Desk, row: RequestRow, collected: Collected)
 }
 
 /**
- * Throws where one condition does not hold. `step`: an intent may be recorded of what is frozen, a signature is not made.
+ * Throws where one condition does not hold. `step`: an intent may be recorded of what is frozen or untold, a signature is not made.
  * @throws Fault
  */
 export function recheck(
@@ -69,6 +69,11 @@ export function recheck(
   // Whatever the row's state says: a stop that stands among the records was one.
   if (records.some(({ kind }) => kind === "rejection" || kind === "cancellation"))
     throw new Fault("ERR_REQUEST_STATE", "The request was rejected or cancelled. Nothing is signed.");
+  if (step === "effect" && desk.untold.has(id))
+    throw new Fault(
+      "ERR_STATE",
+      "The log tells otherwise of this request than the agent's record: an answer was taken out of it. Nothing is signed; propose it again.",
+    );
   if (step === "effect" && (isTransfer(payload) || !leadsOn(desk, payload.verb))) desk.witnesses.require();
   // Last, so that a stop wins over a go.
   if (row.expires <= desk.now()) throw new Fault("ERR_REQUEST_EXPIRED", "The request has expired. Nothing is signed.");

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { parseEntry } from "../protocol/log-entry.ts";
 import { EMPTY_ANCHOR } from "./anchor.ts";
 import type { Config } from "./config.ts";
 import { freeze } from "./freeze.ts";
@@ -200,6 +201,21 @@ test("a freeze that the backup does not hold, by the token or by its own log, fr
   office.hsm.anchor = JSON.stringify({ ...JSON.parse(office.hsm.anchor ?? ""), frozen: [] });
   edit(later, "DELETE FROM freezes");
   expect(await examine(office, later)).toMatchObject({ frozen: true });
+});
+
+test("a freeze that restoring adds is no older than what the log tells before it, also where the clock was set back", async () => {
+  freeze(office.desk, { vault: VAULT, by: null, of: null });
+  await office.anchored();
+  const { now } = office;
+  office.now -= 86_400;
+  await examine(office, file, async (part) => {
+    const journal = new Journal(part);
+    expect(journal.freezes()).toMatchObject([{ vault: null, by: null }]);
+    const times = journal.logLines(0, 1_000).map((line) => parseEntry(line)?.at ?? 0);
+    expect(times.at(-1)).toBeGreaterThanOrEqual(Math.max(...times) - 60);
+    expect(times.at(-1)).toBeLessThanOrEqual(now);
+    journal.close();
+  });
 });
 
 test("a freeze that the admins lifted is not missing", async () => {

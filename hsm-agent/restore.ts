@@ -12,11 +12,11 @@ import type { Applied } from "../protocol/charter.ts";
 import { openCheckpoint, type TreeHead } from "../protocol/checkpoint.ts";
 import { Fault, isFault } from "../protocol/error.ts";
 import { parseEntry } from "../protocol/log-entry.ts";
-import { completed, leafHash, nodeHash } from "../protocol/merkle.ts";
 import { type PublicJwk, PublicJwkSchema } from "../protocol/primitive.ts";
 import { journalPath, openConfiguredHsm } from "./agent.ts";
 import { type Anchor, isLogAhead, missingFreeze, parseAnchor, requireActs } from "./anchor.ts";
 import { removeRecord, sync } from "./backup.ts";
+import { timeOf } from "./clock.ts";
 import { type Config, socketPath } from "./config.ts";
 import { CharterBook } from "./desk.ts";
 import { numberFreezes } from "./freeze.ts";
@@ -124,7 +124,8 @@ async function examine(
   verifyTree(journal);
   requireActEntries(journal, applied);
   await requireCheckpoint(journal, identities);
-  const now = wall();
+  const now = timeOf(journal, wall);
+  journal.now = () => now;
   const ahead = anchor !== null && isLogAhead(anchor, applied, journal) ? anchor.log : null;
   const frozen = isFreezeMissing(anchor, applied, journal);
   journal.transaction(() => mark(journal, now, ahead, frozen));
@@ -164,13 +165,7 @@ function verifyTree(journal: Journal): void {
   for (let index = 0; index < size; index += CHUNK) {
     journal.logLines(index, CHUNK).forEach((line, place) => {
       const at = index + place;
-      const isLeaf = journal.node(0, at) === leafHash(new TextEncoder().encode(line));
-      const isTree = [...completed(at)].every(
-        (node) =>
-          journal.node(node.level, node.at) ===
-          nodeHash(journal.node(node.level - 1, 2 * node.at), journal.node(node.level - 1, 2 * node.at + 1)),
-      );
-      if (!isLeaf || !isTree || parseEntry(line) === undefined)
+      if (!journal.holds(at, line) || parseEntry(line) === undefined)
         throw broken(`entry ${at} is not the one that was logged`);
     });
   }

@@ -30,6 +30,7 @@ import { replay } from "./replay.ts";
 import { OPEN_STATES } from "./requests.ts";
 import { SealKeys } from "./sealing.ts";
 import { requireTold } from "./told.ts";
+import { findUntold } from "./untold.ts";
 import { type Start, Witnesses } from "./witnesses.ts";
 
 /** Milliseconds. */
@@ -91,9 +92,23 @@ export async function openDesk(
   const now = recordedClock(journal, wall);
   journal.now = now;
   const witnesses = new Witnesses(journal, charter, start);
+  const untold = findUntold(journal);
+  if (untold.size > 0) log.error({ requests: [...untold] }, "the log tells otherwise of open requests");
   const clock = { now, clockInDoubt: () => now.inDoubt(), confirmClock: () => now.confirm() };
   return {
-    desk: { journal, hsm, identity, charter, witnesses, bridgeUrl: config.bridge.url, log, observer, ...clock, wake },
+    desk: {
+      journal,
+      hsm,
+      identity,
+      charter,
+      witnesses,
+      untold,
+      bridgeUrl: config.bridge.url,
+      log,
+      observer,
+      ...clock,
+      wake,
+    },
     anchor,
   };
 }

@@ -78,6 +78,79 @@ test.each(TAMPERED)("nothing is signed where somebody edited %s in the record", 
   expect(office.hsm.signatures).toHaveLength(before);
 });
 
+const LAST = '(SELECT max(n) FROM log WHERE entry LIKE \'%"kind":"withdrawal"%\')';
+/** What Alice took back, or Carol rejected, taken out of the record. */
+const TAKEN_OUT: [string, (database: DatabaseSync) => void][] = [
+  ["by itself", () => {}],
+  [
+    "with the row as it was before",
+    (d) =>
+      d.exec(
+        `UPDATE requests SET revision = 1, logged = 1, entry = (SELECT min(n) FROM log WHERE entry LIKE '%"state":"pending"%')`,
+      ),
+  ],
+  [
+    "with its line of the log",
+    (d) => d.exec(`UPDATE log SET entry = replace(entry, 'withdrawal', 'approval') WHERE n = ${LAST}`),
+  ],
+  [
+    "with its line, and the hash of that",
+    (d) => {
+      const [from, line] = [
+        'SELECT n, entry FROM log WHERE n = (SELECT min(n) FROM log WHERE entry LIKE \'%"state":"pending"%\')',
+        LAST,
+      ];
+      const { n, entry } = d.prepare(from).get() as { n: number; entry: string };
+      d.prepare(
+        `UPDATE log_nodes SET hash = (SELECT hash FROM log_nodes WHERE level = 0 AND at = ?) WHERE level = 0 AND at = ${line}`,
+      ).run(n);
+      d.prepare(`UPDATE log SET entry = ? WHERE n = ${line}`).run(entry);
+    },
+  ],
+];
+test.each(TAKEN_OUT)(
+  "an approval that was taken back counts no more, where that was taken out of the record %s",
+  async (_how, change) => {
+    const id = await issued();
+    expect(await office.approve(ALICE, id)).toBeUndefined();
+    expect(await office.withdraw(ALICE, id)).toBeUndefined();
+    await office.reopen((path) =>
+      edit(path, (d) => {
+        change(d);
+        d.exec("DELETE FROM records WHERE kind = 'withdrawal'");
+      }),
+    );
+    const before = office.hsm.signatures.length;
+    expect(await office.approve(BOB, id)).toBeUndefined();
+    await expect(drive(id)).rejects.toMatchObject(fault("ERR_STATE"));
+    // By now the log tells of it as the record does.
+    await office.reopen();
+    await expect(drive(id)).rejects.toMatchObject(fault("ERR_STATE"));
+    expect([office.row(id).state, office.row(id).signed]).toEqual(["approved", null]);
+    expect(office.hsm.signatures.slice(before).filter((one) => one.id === office.desk.journal.vaults()[0]?.id)).toEqual(
+      [],
+    );
+  },
+);
+
+test("a request that was rejected stays so, where the rejection was taken out of the record", async () => {
+  const id = await issued();
+  await office.approve(ALICE, id);
+  await office.reject(CAROL, id);
+  await office.reopen((path) =>
+    edit(path, (d) =>
+      d.exec(
+        "DELETE FROM records WHERE kind = 'rejection'; DELETE FROM free_nonces; UPDATE requests SET state = 'pending' WHERE verb = 'SEND'",
+      ),
+    ),
+  );
+  expect(await office.approve(BOB, id)).toBeUndefined();
+  await expect(drive(id)).rejects.toMatchObject(fault("ERR_STATE"));
+  await office.reopen();
+  await expect(drive(id)).rejects.toMatchObject(fault("ERR_STATE"));
+  expect([office.row(id).state, office.row(id).signed]).toEqual(["approved", null]);
+});
+
 test("the vault's row is of no account: the key that signs is the one that the request and the policy name", async () => {
   const id = await quorum();
   const [vault] = office.desk.journal.vaults();
