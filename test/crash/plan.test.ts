@@ -23,3 +23,8 @@ test("a long run aims at every named point, at most of them several times", () =
   expect(new Set(points)).toEqual(new Set(all));
   expect(points.length).toBeGreaterThan(2 * all.length);
 });
+
+test("each point is aimed at once at the first time that a process comes there: some are seldom come to", () => {
+  const first = planKills(5, 220).flatMap((kill) => (kill.what === "point" && kill.nth === 1 ? [kill.point] : []));
+  expect(new Set(first)).toEqual(new Set([...AGENT_POINTS, ...BRIDGE_POINTS]));
+});

@@ -58,14 +58,17 @@ function disk(chance: Random, at: number): Kill {
     : { what: "disk", call: chance.pick(["sync", "write"] as const), error: "ENOSPC", after };
 }
 
-/** Each point as often as the others, as far as it comes out even. */
+/** Each point as often as the others, as far as it comes out even; once at the first time, which comes even where the sixth does not. */
 function pointsInTurn(chance: Random, count: number): Kill[] {
   const agent = endless(chance, AGENT_POINTS);
   const bridge = endless(chance, BRIDGE_POINTS);
+  const aimedAt = new Set<string>();
   return Array.from({ length: count }, (_, at) => {
     const part = at % 4 === 3 ? "bridge" : "agent";
     const point = part === "agent" ? agent() : bridge();
-    return { what: "point", part, point, nth: isRare(point) ? 1 : 1 + chance.int(6) } as const;
+    const isFirst = isRare(point) || !aimedAt.has(point);
+    aimedAt.add(point);
+    return { what: "point", part, point, nth: isFirst ? 1 : 1 + chance.int(6) } as const;
   });
 }
 
