@@ -7,7 +7,16 @@
 
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -36,6 +45,8 @@ export interface SoftHsm {
   readonly env: { readonly SOFTHSM2_CONF: string };
   /** Adds a token, by default a second one with the same PIN. */
   addToken(label: string): void;
+  /** False while a token's file is empty: SoftHSM writes it anew in place. */
+  isWhole(): boolean;
   dispose(): void;
 }
 
@@ -46,13 +57,10 @@ export function makeSoftHsm(tokenLabel = "opencustody-test", parent = tmpdir()):
   const folder = mkdtempSync(join(parent, "opencustody-softhsm-"));
   const dispose = () => rmSync(folder, { recursive: true, force: true });
   try {
-    mkdirSync(join(folder, "tokens"), { mode: 0o700 });
+    const tokens = join(folder, "tokens");
+    mkdirSync(tokens, { mode: 0o700 });
     const conf = join(folder, "softhsm2.conf");
-    const lines = [
-      `directories.tokendir = ${join(folder, "tokens")}`,
-      "objectstore.backend = file",
-      "log.level = ERROR",
-    ];
+    const lines = [`directories.tokendir = ${tokens}`, "objectstore.backend = file", "log.level = ERROR"];
     writeFileSync(conf, `${lines.join("\n")}\n`);
     const pin = randomBytes(8).toString("hex");
     const pinFile = join(folder, "pin");
@@ -60,7 +68,8 @@ export function makeSoftHsm(tokenLabel = "opencustody-test", parent = tmpdir()):
     const env = { SOFTHSM2_CONF: conf };
     const addToken = (label: string) => initToken(label, pin, env);
     addToken(tokenLabel);
-    return { module, tokenLabel, pin, pinFile, env, addToken, dispose };
+    const isWhole = () => readdirSync(tokens).every((token) => statSync(join(tokens, token, "token.object")).size > 0);
+    return { module, tokenLabel, pin, pinFile, env, addToken, isWhole, dispose };
   } catch (error) {
     dispose();
     throw error;

@@ -9,6 +9,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { SoftHsm } from "../softhsm.ts";
 import { until } from "./retry.ts";
 
@@ -26,7 +27,10 @@ export interface P11Kit {
   /** The client's module, through which the agent uses the HSM. */
   readonly module: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Ends the server and all that it started, at once. Resolves when none of them lives. */
+  /**
+   * Ends the server and all that it started, at once, but for the instant in which SoftHSM has emptied its token's file, which it does
+   * at each login, to write it anew: a real HSM that loses its power has its token still. Resolves when none of them lives.
+   */
   kill(): Promise<void>;
   /** Stops them all: connections are taken, and nothing answers. */
   hang(): void;
@@ -50,12 +54,24 @@ export async function startP11Kit(soft: SoftHsm, parent = tmpdir()): Promise<P11
     // The group, not the server: each connection has a process of its own, which would go on signing.
     if (group !== 0 && living(group).length > 0) process.kill(-group, name);
   };
-  const kill = async () => {
+  const stopWhole = async () => {
+    signal("SIGSTOP");
+    await until(() => living(group).every(({ state }) => state === "T"));
+    if (soft.isWhole()) return true;
+    signal("SIGCONT");
+    return false;
+  };
+  const end = async () => {
     signal("SIGKILL");
     await until(() => living(group).length === 0);
   };
+  const kill = async () => {
+    // One that stays empty was lost before, and whoever starts next says so.
+    for (let tries = 0; tries < 100 && !(await stopWhole()); tries += 1) await sleep(1);
+    await end();
+  };
   const dispose = async () => {
-    await kill();
+    await end();
     rmSync(folder, { recursive: true, force: true });
   };
   const start = async () => {
@@ -85,7 +101,7 @@ export async function startP11Kit(soft: SoftHsm, parent = tmpdir()): Promise<P11
     hang: () => signal("SIGSTOP"),
     resume: () => signal("SIGCONT"),
     start,
-    processes: () => living(group),
+    processes: () => living(group).map(({ pid }) => pid),
     dispose,
   };
 }
@@ -100,19 +116,18 @@ async function answers(socket: string): Promise<boolean> {
   });
 }
 
-/** All processes of a group but zombies. */
-function living(group: number): number[] {
+/** All processes of a group but zombies, each with its state: a letter, "T" where it is stopped. */
+function living(group: number): { pid: number; state: string }[] {
   return readdirSync("/proc")
     .filter((name) => /^[0-9]+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
+    .flatMap((name) => {
       try {
-        const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+        const stat = readFileSync(`/proc/${name}/stat`, "utf8");
         // After the name, which stands in parentheses and may hold anything: state, parent, group.
         const [state = "", , itsGroup] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-        return Number(itsGroup) === group && !/^[ZX]/.test(state);
+        return Number(itsGroup) === group && !/^[ZX]/.test(state) ? [{ pid: Number(name), state }] : [];
       } catch {
-        return false;
+        return [];
       }
     });
 }
