@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { startP11Kit } from "./harness/p11-kit.ts";
 import { makeSoftHsm } from "./softhsm.ts";
 
-const LOGINS = fileURLToPath(new URL("harness/logins.ts", import.meta.url));
+const USER = fileURLToPath(new URL("harness/token-user.ts", import.meta.url));
 const KILLS = 12;
 
 test("killed while somebody logs in, it has its token still", { timeout: 120_000 }, async () => {
@@ -16,7 +16,7 @@ test("killed while somebody logs in, it has its token still", { timeout: 120_000
   try {
     for (let kill = 0; kill < KILLS; kill += 1) {
       const env = { ...process.env, ...server.env };
-      const client = fork(LOGINS, [server.module, soft.tokenLabel, soft.pinFile], { env, silent: true });
+      const client = fork(USER, ["logins", server.module, soft.tokenLabel, soft.pinFile], { env, silent: true });
       const exited = once(client, "exit");
       const found = await Promise.race([once(client, "message"), exited.then(() => undefined)]);
       expect(found, `after ${kill} kills the token is gone`).toBeDefined();

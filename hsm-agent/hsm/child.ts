@@ -9,7 +9,7 @@ import { Worker } from "node:worker_threads";
 import * as v from "valibot";
 import { Fault } from "../../protocol/error.ts";
 import { Disk } from "./disk.ts";
-import type { LaneStart } from "./lane.ts";
+import type { LaneStart, LaneWord } from "./lane.ts";
 import { type Module, openModule, type TokenInfo } from "./pkcs11.ts";
 import { Pool } from "./pool.ts";
 import { type Answer, type Command, ENVELOPE, type Reply } from "./wire.ts";
@@ -95,7 +95,14 @@ function runLane(start: LaneStart): Promise<void> {
   // It ends with the process and not before; whatever it died of, its requests would wait for ever.
   worker.on("error", die);
   worker.on("exit", die);
-  return new Promise((resolve) => worker.once("message", () => resolve()));
+  return new Promise((resolve, reject) => {
+    worker.once("message", (word: LaneWord) => {
+      if (word === "ready") return resolve();
+      // Said to the parent, which ends the process: one that died by itself would be started anew, with that PIN.
+      worker.off("exit", die);
+      reject(new Fault("ERR_HSM_PIN", word.refused));
+    });
+  });
 }
 
 function opened(): Pool {

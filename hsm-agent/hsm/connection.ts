@@ -217,15 +217,20 @@ export class Connection {
 
   #end(child: Watched, error: unknown): Fault {
     const fault = error instanceof Fault ? error : DOWN;
-    // A second wrong try could lock the token: this process never tries that PIN again.
-    if (fault.code === "ERR_HSM_PIN") this.#final = fault;
+    this.#heed(fault);
     child.end(fault);
     return fault;
+  }
+
+  /** A second wrong try could lock the token: this process never tries that PIN again. */
+  #heed(fault: Fault): void {
+    if (fault.code === "ERR_HSM_PIN") this.#final ??= fault;
   }
 
   /** A child ended, in the middle of its work or of its start, or there was none to be had. */
   #lost(child: Watched | undefined, fault: Fault): void {
     if (this.#child === child) this.#child = undefined;
+    this.#heed(fault);
     const failures = this.condition.fail(fault);
     const { first, most } = this.#options.backoff ?? BACKOFF;
     const wait = Math.min(failures === 1 ? 0 : first * 2 ** (failures - 2), most);

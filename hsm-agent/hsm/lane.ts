@@ -6,7 +6,7 @@
  */
 import { readSync, writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
-import { Fault } from "../../protocol/error.ts";
+import { Fault, isFault } from "../../protocol/error.ts";
 import { encodeAnswer, type LaneAnswer, parseRequests, type Request } from "./lane-wire.ts";
 import { callsOf, guard, loadBinding, type Module, type TokenChoice } from "./pkcs11.ts";
 import { Pool } from "./pool.ts";
@@ -20,22 +20,34 @@ export interface LaneStart {
   readonly pin: string;
 }
 
+/** What it says once, to child.ts: that it reads, or, in a sentence, that the token refused the PIN. Any other fault ends the process. */
+export type LaneWord = "ready" | { readonly refused: string };
+
 const MOST_BYTES = 4_096;
 const CKM_ECDSA = 0x1041;
 
 const { descriptor, module: path, token: choice, pin } = workerData as LaneStart;
 const pool = join();
-parentPort?.postMessage("ready");
-await serve();
+say(pool instanceof Fault ? { refused: pool.message } : "ready");
+if (pool instanceof Pool) await serve(pool);
+
+function say(word: LaneWord): void {
+  parentPort?.postMessage(word);
+}
 
 /** Most modules are one in a process, its login too; of some (p11-kit's client) each thread that loads them has its own. */
-function join(): Pool {
+function join(): Pool | Fault {
   const module = openHere();
   const token = module.findToken(choice);
   const session = module.openSession(token, "read-only");
   const isShared = module.isLoggedIn(session);
   module.closeSession(session);
-  return new Pool(module, token, isShared ? undefined : pin, 1);
+  try {
+    return new Pool(module, token, isShared ? undefined : pin, 1);
+  } catch (error) {
+    if (isFault(error, "ERR_HSM_PIN")) return error;
+    throw error;
+  }
 }
 
 /** Signing blocks this thread: handing each call to another one costs a tenth of a signature. */
@@ -50,7 +62,7 @@ function openHere(): Module {
   };
 }
 
-async function serve(): Promise<void> {
+async function serve(from: Pool): Promise<void> {
   const input = Buffer.alloc(MOST_BYTES);
   let kept = 0;
   for (;;) {
@@ -58,18 +70,18 @@ async function serve(): Promise<void> {
     const parsed = parseRequests(input.subarray(0, kept + read));
     // The parent is gone, or not what it should be.
     if (read === 0 || parsed === undefined) return die();
-    for (const request of parsed.frames) send(encodeAnswer(await answer(request)));
+    for (const request of parsed.frames) send(encodeAnswer(await answer(from, request)));
     kept = parsed.rest.copy(input);
   }
 }
 
-async function answer(request: Request): Promise<LaneAnswer> {
+async function answer(from: Pool, request: Request): Promise<LaneAnswer> {
   const { number } = request;
   try {
     if (request.kind === "sign") {
-      return { number, kind: "signed", signature: await pool.sign(request.key, request.digest) };
+      return { number, kind: "signed", signature: await from.sign(request.key, request.digest) };
     }
-    pool.reopen();
+    from.reopen();
     return { number, kind: "reopened" };
   } catch (error) {
     const mistake = new Fault("ERR_INTERNAL", "The HSM process made a mistake; please report it.");

@@ -5,7 +5,7 @@
  * Ends nothing itself: a limit that passed, or an answer that does not fit, is told to the watchdog, which ends the process.
  */
 import type { Duplex } from "node:stream";
-import { Fault } from "../../protocol/error.ts";
+import { Fault, isFault } from "../../protocol/error.ts";
 import { encodeRequest, type LaneAnswer, parseAnswers, type Request } from "./lane-wire.ts";
 
 /** How the lanes reach their process. */
@@ -114,9 +114,12 @@ export class Lanes {
         pipe.on("data", (data: Buffer) => this.#receive(lane, data));
         this.#pump();
       },
-      // Those that run do the work: another one is not tried in this process. Where none runs, what waits would wait for ever.
-      () => {
-        if (this.#lanes.length === 0 && this.#fault === undefined) this.#host.fail(NO_LANE);
+      // Those that run do the work: another one is not tried in this process. Where none runs, what waits would wait for ever. A PIN that
+      // was refused is not tried again by anybody.
+      (error: unknown) => {
+        if (this.#fault !== undefined) return;
+        if (isFault(error, "ERR_HSM_PIN")) this.#host.fail(error);
+        else if (this.#lanes.length === 0) this.#host.fail(NO_LANE);
       },
     );
   }
