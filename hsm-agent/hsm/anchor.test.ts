@@ -36,7 +36,8 @@ const plant = (value: string, changes: Template = {}) =>
 /** The values of all anchor objects. */
 const stored = () =>
   module.find(session, NAME, 1000).map((object) => module.read(session, object, "VALUE").toString("latin1"));
-const write = (text: string, through = module) => writeAnchor(through, session, text);
+/** `now` in ms: by default a clock so far back that the next number is one more. */
+const write = (text: string, through = module, now = 0) => writeAnchor(through, session, text, now);
 const read = () => readAnchor(module, session);
 const refused = (code: string): unknown => expect.objectContaining({ code });
 
@@ -48,6 +49,26 @@ test("there is none, then the one written last, under the next number", () => {
   expect([read(), stored()]).toEqual([" ~ ", ["v1 2  ~ "]]);
   write("x".repeat(2048));
   expect(read()).toBe("x".repeat(2048));
+});
+
+test("a write that was given up and lands late does not count, and stops nobody", () => {
+  write("before", module, 1_000);
+  // What the HSM was given at 2,000, and did not do yet.
+  const late: Template[] = [];
+  const hanging: Module = {
+    ...module,
+    create: (_, template) => {
+      late.push(template);
+      throw fromRv("C_CreateObject", 0x30);
+    },
+  };
+  expect(() => write("late", hanging, 2_000)).toThrow(refused("ERR_HSM_DOWN"));
+  write("newer", module, 3_000);
+  for (const template of late) module.create(session, template);
+  expect([read(), stored().toSorted()]).toEqual(["newer", ["v1 2000 late", "v1 3000 newer"]]);
+  // The clock went back: never below what is there.
+  write("newest", module, 5);
+  expect(stored()).toEqual(["v1 3001 newest"]);
 });
 
 test("the object is the token's, private and cannot be changed", () => {

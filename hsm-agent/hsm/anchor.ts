@@ -42,12 +42,13 @@ export function readAnchor(module: Module, session: Session): string | undefined
 
 /**
  * Makes `text` (1 to 2,048 printable ASCII characters, checked by the caller) the anchor, on a read-write session. When it
- * returns, the token has shown the new one and all others are gone. Nothing is awaited, so two writes of one process cannot mix.
+ * returns, the token has shown the new one and all others are gone. Nothing is awaited, so two writes of one process cannot mix. Its
+ * number is `now`, in ms, and always above the last: a write that was given up and lands late comes below those after it.
  * @throws Fault as readAnchor, ERR_HSM_KEY_ATTRIBUTES where the token keeps something else, ERR_HSM_KEY_AMBIGUOUS where another
  * program wrote one in between. After a fault either text may be the newest.
  */
-export function writeAnchor(module: Module, session: Session, text: string): void {
-  const sequence = (newest(list(module, session))?.sequence ?? 0) + 1;
+export function writeAnchor(module: Module, session: Session, text: string, now = Date.now()): void {
+  const sequence = Math.max((newest(list(module, session))?.sequence ?? 0) + 1, now);
   if (sequence > LAST) throw new Fault("ERR_HSM_KEY_ATTRIBUTES", `The HSM's anchor has no number left. ${REMEDY}`);
   create(module, session, {
     ...NAME,

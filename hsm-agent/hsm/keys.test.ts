@@ -166,6 +166,27 @@ test("listing leaves out ids of another length", async () => {
   expect(listKeyIds(module, session)).not.toContain("ab");
 });
 
+test("a key of somebody else's that does not show its id is left out, and hides no other", async () => {
+  const [mine, foreign] = [randomBytes(16), randomBytes(16)];
+  for (const id of [mine, foreign]) await generateKey(module, session, id, VAULT);
+  const [hidden] = find(foreign);
+  const answering = (rv: number): Module => ({
+    ...module,
+    read: (from, handle, attribute) => {
+      if (attribute === "ID" && hidden?.equals(handle)) throw fromRv("C_GetAttributeValue", rv);
+      return module.read(from, handle, attribute);
+    },
+  });
+  // ATTRIBUTE_SENSITIVE, ATTRIBUTE_TYPE_INVALID, and one that was removed meanwhile: OBJECT_HANDLE_INVALID.
+  for (const rv of [0x11, 0x12, 0x82]) {
+    const ids = listKeyIds(answering(rv), session);
+    expect(ids).toContain(mine.toString("hex"));
+    expect(ids).not.toContain(foreign.toString("hex"));
+  }
+  // DEVICE_ERROR says something of the HSM.
+  expect(() => listKeyIds(answering(0x30), session)).toThrow("CK_RV 0x30");
+});
+
 test("a public point is told from its DER wrapping by its exact length", async () => {
   const { key } = await generateKey(module, session, randomBytes(16), VAULT);
   const der = Buffer.concat([Buffer.from([0x04, 0x41]), key.publicKey]);

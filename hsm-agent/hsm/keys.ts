@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { p256 } from "@noble/curves/nist.js";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { Fault } from "../../protocol/error.ts";
+import { Fault, isFault } from "../../protocol/error.ts";
 import { verifies } from "./ecdsa.ts";
 import {
   type Attribute,
@@ -20,7 +20,7 @@ import {
   type Session,
   type Template,
 } from "./pkcs11.ts";
-import { isTemplateRefused } from "./rv.ts";
+import { isHandleDead, isTemplateRefused } from "./rv.ts";
 import type { BackupMode, Curve, HsmKey, KeyRequest } from "./wire.ts";
 
 /** A checked key and the handle of its private half. */
@@ -142,12 +142,22 @@ export async function findKey(module: Module, session: Session, id: string): Pro
   return check(module, session, privateKey, publicKey);
 }
 
-/** The ids of all key pairs that could be ours: 16 bytes long, each once. Not yet checked. ERR_HSM_DOWN where the login is lost. */
+/** The ids of all key pairs that could be ours: 16 bytes that are shown, each once. Not yet checked. ERR_HSM_DOWN where the login is lost. */
 export function listKeyIds(module: Module, session: Session): string[] {
   const handles = module.find(session, { CLASS: PRIVATE_KEY, TOKEN: true, KEY_TYPE: EC_KEY }, MOST_KEYS);
   requireLogin(module, session);
-  const ids = handles.map((handle) => module.read(session, handle, "ID")).filter((id) => id.length === 16);
-  return [...new Set(ids.map((id) => id.toString("hex")))];
+  const ids = handles.map((handle) => idOf(module, session, handle)).filter((id) => id !== undefined);
+  return [...new Set(ids)].filter((id) => id.length === 32);
+}
+
+/** Hex; undefined for an object that does not show it, or is gone by now: somebody else's. */
+function idOf(module: Module, session: Session, handle: ObjectHandle): string | undefined {
+  try {
+    return module.read(session, handle, "ID").toString("hex");
+  } catch (error) {
+    if (isFault(error, "ERR_HSM_KEY_ATTRIBUTES") || isHandleDead(error)) return undefined;
+    throw error;
+  }
 }
 
 /** Without a login private keys are hidden, and none is not none. Asked after the search: a login that is there now was there then. */
