@@ -22,6 +22,7 @@ import { parseFounding } from "./founding-file.ts";
 import { readPin } from "./hsm/pin.ts";
 import { initialise, succeed } from "./init.ts";
 import { makeKeyFile } from "./key-file.ts";
+import { openLog } from "./log-lines.ts";
 import { print, show } from "./print.ts";
 
 const BRIDGE_PROGRAM = fileURLToPath(new URL("../bridge/main.ts", import.meta.url));
@@ -141,11 +142,8 @@ function addFoundingCommands(program: Command, { ask, out, command }: Shell, con
 function addPrograms(program: Command, { command }: Shell, config: () => Config): void {
   command(program, "agent", "run the agent until it is stopped", "opencustody agent").action(async () => {
     const settings = config();
-    const agent = await startAgent(
-      settings,
-      await readPin(settings.hsm.pin),
-      pino(pino.destination({ dest: 1, sync: true })),
-    );
+    const log = openLog(pino.destination({ dest: 1, sync: true }));
+    const agent = await startAgent(settings, await readPin(settings.hsm.pin), log);
     await new Promise<void>((resolve) => {
       process.once("SIGINT", resolve);
       process.once("SIGTERM", resolve);

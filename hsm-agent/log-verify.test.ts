@@ -46,7 +46,7 @@ const refused = async (lines: LogPage, why: string, of: LogHead = head) => {
   });
 };
 /** The log with these lines, every hash made anew and a checkpoint over it: what whoever holds the HSM could write. */
-async function resigned(lines: readonly string[], size = lines.length): Promise<LogSource> {
+async function resigned(lines: readonly string[], size = lines.length, freezes = head.freezes): Promise<LogSource> {
   const tree = new VectorTree();
   const rows = lines.map((line) => {
     const index = tree.add(line);
@@ -57,7 +57,7 @@ async function resigned(lines: readonly string[], size = lines.length): Promise<
   });
   const { signer, jwk } = office.desk.identity;
   const checkpoint = await signCheckpoint(originOf(signer.kid), tree.head(size), signer, jwk);
-  return given(rows, { ...head, checkpoint });
+  return given(rows, { ...head, checkpoint, freezes });
 }
 const texts = () => page.map(({ line }) => line);
 const find = (kind: string, skip = 0) => texts().findIndex((line, at) => at >= skip && parseEntry(line)?.kind === kind);
@@ -220,11 +220,38 @@ test("only requests to which something can still happen are remembered", () => {
 
 test("a log of many pages is told as it goes on", async () => {
   const lines = texts();
-  const line = (at: number, id: string) =>
-    entryText({ v: 1, kind: "freeze", at: START + 86_400 + at, vault: `V${id}`, by: null, of: null });
-  for (let at = 0; at < 3 * PAGE; at += 1) lines.push(line(at, String(at)));
+  const freezes = Array.from({ length: 3 * PAGE }, (_, at) => ({ vault: `V${at}`, by: null }));
+  for (const [at, one] of freezes.entries())
+    lines.push(entryText({ v: 1, kind: "freeze", at: START + 86_400 + at, ...one, of: null }));
   const told: number[] = [];
-  const verified = await verifyLog(await resigned(lines), hsm(), (done) => told.push(done));
+  const verified = await verifyLog(await resigned(lines, lines.length, freezes), hsm(), (done) => told.push(done));
   expect(verified.entries).toBe(lines.length);
   expect(told).toEqual([PAGE, 2 * PAGE, 3 * PAGE, lines.length]);
+});
+
+test("a freeze that was taken out of the record is found, whoever set it; one that the admins lifted is not missed", async () => {
+  const frozen = (vault: string | null, by: string | null, later: number) =>
+    entryText({ v: 1, kind: "freeze", at: START + 86_400 + later, vault, by, of: null });
+  const [of, everything] = [
+    { vault: VAULT, by: "Carol" },
+    { vault: null, by: null },
+  ];
+  const lines = [...texts(), frozen(of.vault, of.by, 0), frozen(everything.vault, everything.by, 1)];
+  const verify = async (freezes: LogHead["freezes"]) => verifyLog(await resigned(lines, lines.length, freezes), hsm());
+  expect(await verify([everything, of])).toMatchObject({ entries: lines.length });
+  for (const [kept, named] of [
+    [[of], "everything"],
+    [[everything], VAULT],
+    [[everything, { vault: VAULT, by: "Bob" }], VAULT],
+    [[], VAULT],
+  ] as const)
+    await expect(verify([...kept])).rejects.toMatchObject({
+      code: "ERR_LOG",
+      message: expect.stringContaining(`a freeze of ${named} that nobody lifted`) as string,
+    });
+  // Of the agent's own, in which an act lifted the first.
+  office.desk.journal.addFreeze({ vault: VAULT, by: "Carol", at: START, of: null });
+  await verifyLog(sourceOf(office.desk.journal), hsm());
+  office.desk.journal.removeFreezes(VAULT);
+  await expect(verifyLog(sourceOf(office.desk.journal), hsm())).rejects.toMatchObject({ code: "ERR_LOG" });
 });

@@ -1,6 +1,6 @@
 /**
- * Verifies a whole log: every entry, every stored hash, the root against the newest checkpoint that the HSM signed, and what must hold
- * between entries (log-rules.ts). README.md of protocol/, "Log". Any source that gives pages will do: a running agent, or a copy.
+ * Verifies a whole log: every entry, every stored hash, the root against the newest checkpoint that the HSM signed, what must hold
+ * between entries (log-rules.ts), and that the record holds each freeze that stands (log-freezes.ts). README.md of protocol/, "Log". Any source that gives pages will do: a running agent, or a copy.
  * Memory does not grow with the log: hashes of whole subtrees, one a level, and the requests that are open.
  */
 import * as v from "valibot";
@@ -11,6 +11,7 @@ import { parseEntry } from "../protocol/log-entry.ts";
 import { completed, EMPTY_ROOT, leafHash, nodeHash } from "../protocol/merkle.ts";
 import { fingerprint, hexOf, type PublicJwk, PublicJwkSchema, thumbprint } from "../protocol/primitive.ts";
 import type { Journal } from "./journal.ts";
+import { LogFreezes } from "./log-freezes.ts";
 import { LogRules } from "./log-rules.ts";
 import { lastCheckpoint } from "./showing.ts";
 
@@ -22,7 +23,9 @@ export const LogHeadSchema = v.strictObject({
   founder: PublicJwkSchema,
   acts: v.array(v.string()),
   checkpoint: v.nullable(v.string()),
-  /** Entries at that moment: what comes later is not looked at, since the acts are of then. */
+  /** What is frozen. */
+  freezes: v.array(v.strictObject({ vault: v.nullable(v.string()), by: v.nullable(v.string()) })),
+  /** Entries at that moment: what comes later is not looked at, since the acts and freezes are of then. */
   size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
 });
 export type LogHead = v.InferOutput<typeof LogHeadSchema>;
@@ -59,7 +62,9 @@ export function sourceOf(journal: Journal): LogSource {
 
 export function readHead(journal: Journal): LogHead {
   const founder = v.parse(PublicJwkSchema, JSON.parse(journal.requireMeta("founder")));
-  return { founder, acts: journal.acts(), checkpoint: lastCheckpoint(journal)?.note ?? null, size: journal.logSize() };
+  const checkpoint = lastCheckpoint(journal)?.note ?? null;
+  const freezes = journal.freezes().map(({ vault, by }) => ({ vault, by }));
+  return { founder, acts: journal.acts(), checkpoint, freezes, size: journal.logSize() };
 }
 
 export function readPage(journal: Journal, from: number): LogPage {
@@ -82,7 +87,7 @@ export async function verifyLog(
   pinned: string | null,
   progress: (done: number) => void = () => {},
 ): Promise<VerifiedLog> {
-  const { founder, acts: jwss, checkpoint, size } = await source.head();
+  const { founder, acts: jwss, checkpoint, freezes, size } = await source.head();
   const acts: Applied[] = [];
   for (const jws of jwss) acts.push(await applyAct(acts.at(-1)?.charter ?? null, jws, founder));
   if (checkpoint === null) throw broken("the HSM has signed no checkpoint of it yet");
@@ -90,6 +95,7 @@ export async function verifyLog(
   const { head, by } = await openCheckpoint(checkpoint, { origin: originOf(thumbprint(founder)), keys });
   requirePinned(pinned, founder, by);
   const rules = new LogRules(acts);
+  const frozen = new LogFreezes(acts);
   const tree = new Frontier();
   let signedRoot = EMPTY_ROOT;
   while (tree.size < size) {
@@ -101,6 +107,7 @@ export async function verifyLog(
       if (entry === undefined) throw broken(`entry ${index} is malformed`);
       const why = rules.take(entry);
       if (why !== undefined) throw broken(`entry ${index} does not follow: ${why}`);
+      frozen.take(entry);
       if (tree.add(line).join() !== nodes.join())
         throw broken(`a hash that is stored with entry ${index} is another one`);
       if (tree.size === head.size) signedRoot = tree.root();
@@ -110,6 +117,11 @@ export async function verifyLog(
   if (tree.size < head.size) throw broken(`the HSM has signed ${head.size} entries, and ${tree.size} are there`);
   if (signedRoot !== head.root) throw broken(`its first ${head.size} entries are not those that the HSM signed`);
   if (rules.acts !== acts.length) throw broken(`act ${rules.acts + 1} is not in it`);
+  const missing = frozen.missing(freezes);
+  if (missing !== undefined)
+    throw broken(
+      `it tells of a freeze of ${missing.vault ?? "everything"} that nobody lifted, and the record has none`,
+    );
   return {
     founder: fingerprint(thumbprint(founder)),
     by: fingerprint(by),

@@ -23,6 +23,7 @@ import { numberFreezes } from "./freeze.ts";
 import type { Hsm } from "./hsm/owner.ts";
 import { Journal } from "./journal.ts";
 import { claimSocket } from "./lock.ts";
+import { LogFreezes } from "./log-freezes.ts";
 import { copyRecord } from "./record-copy.ts";
 import { replay } from "./replay.ts";
 import { openDesk } from "./session.ts";
@@ -147,16 +148,9 @@ function mark(journal: Journal, now: number, ahead: TreeHead | null, frozen: boo
 /** By the token, or by the log and the acts of the backup itself. */
 function isFreezeMissing(anchor: Anchor | null, applied: readonly Applied[], journal: Journal): boolean {
   if (anchor !== null && missingFreeze(anchor, applied, journal) !== undefined) return true;
-  const kept = new Set(journal.freezes().map(({ vault, by }) => JSON.stringify([vault, by])));
-  const set = new Set<string>();
-  for (const entry of entriesOf(journal)) {
-    if (entry.kind === "freeze") set.add(JSON.stringify([entry.vault, entry.by]));
-    const request = entry.kind === "act" ? applied[entry.n - 1]?.request : undefined;
-    if (request?.verb !== "UNFREEZE") continue;
-    const { vault } = request.change;
-    for (const one of set) if (vault === null || (JSON.parse(one) as unknown[])[0] === vault) set.delete(one);
-  }
-  return [...set].some((one) => !kept.has(one));
+  const told = new LogFreezes(applied);
+  for (const entry of entriesOf(journal)) told.take(entry);
+  return told.missing(journal.freezes()) !== undefined;
 }
 
 /** @throws Fault ERR_LOG where a line is no entry, or a stored node is not the hash of what is below it */
