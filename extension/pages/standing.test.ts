@@ -24,6 +24,11 @@ test("the last approval is named as the one that signs", () => {
   expect(standingOf(request, "bob", NOW).sentence).toBe("One more approval signs it: alice or dave.");
 });
 
+test("where everybody who is left is needed, they are named together", () => {
+  const request = sampleRequest({ state: "pending", records: [sampleRecord("withdrawal", "alice")] });
+  expect(standingOf(request, "alice", NOW).sentence).toBe("2 more approvals are needed, from bob and dave.");
+});
+
 test("people are counted once", () => {
   const request = sampleRequest({ state: "pending", records: approvedBy("bob", "bob") });
   expect(standingOf(request, "alice", NOW).stillNeeded).toBe(1);

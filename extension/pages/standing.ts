@@ -11,7 +11,7 @@ import type { Mine, Problem, StoredRequest } from "../store.ts";
 import { stateOf } from "../waiting.ts";
 import { doesIt, endSentence, enoughSentence, rejectedSentence } from "./approving-words.ts";
 import { missingOf, onWords } from "./demands.ts";
-import { listWords } from "./wording.ts";
+import { askedWords } from "./wording.ts";
 
 export interface Standing {
   /** The receipt's state, or `expired` where the time is up and the agent has not said so yet. */
@@ -180,14 +180,14 @@ function waitingSentence({ payload, used, waitingFor, me, did, mine, now }: Wait
     const after = missingOf(payload.quorum, [...used, mine]);
     return after.count === 0
       ? "Your approval is on its way; it is the last one needed."
-      : `Your approval is on its way; after it, ${countOf(after.count)} needed${onWords(after)}, from ${listWords(others, "or")}.`;
+      : `Your approval is on its way; after it, ${countOf(after.count)} needed${onWords(after)}, from ${askedWords(others, after.count)}.`;
   }
   const asked = waitingFor.includes(me) && did === "nothing";
   const [kind] = missing.kinds;
   if (missing.count === 1 && asked) {
     return `Your approval${kind === undefined ? "" : ` on a ${kind.vendor}`} ${doesIt(payload)}: one more is needed.`;
   }
-  const who = listWords(asked ? ["you", ...others] : others, "or");
+  const who = askedWords(asked ? ["you", ...others] : others, missing.count);
   return missing.count === 1
     ? `One more approval ${doesIt(payload)}${onWords(missing)}: ${who}.`
     : `${missing.count} more approvals are needed${onWords(missing)}, from ${who}.`;

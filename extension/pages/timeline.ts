@@ -7,7 +7,7 @@ import { RESTORE } from "../log-alarm.ts";
 import type { Mine, OutboxItem, StoredRequest } from "../store.ts";
 import { momentOf, timeOfDay } from "./clock.ts";
 import type { Standing } from "./standing.ts";
-import { listWords } from "./wording.ts";
+import { askedWords } from "./wording.ts";
 
 export interface Step {
   readonly state: "done" | "now" | "later" | "late";
@@ -78,9 +78,11 @@ function lastStep({ payload, receipt }: StoredRequest, done: boolean): Omit<Step
   };
 }
 
-function waitingDetail({ waitingFor }: Standing, reached: boolean): string {
+function waitingDetail({ waitingFor, stillNeeded }: Standing, reached: boolean): string {
   if (!reached) return "Every person counts once.";
-  return waitingFor.length === 0 ? "Nobody is left who could approve." : `Waiting for ${listWords(waitingFor, "or")}.`;
+  return waitingFor.length === 0
+    ? "Nobody is left who could approve."
+    : `Waiting for ${askedWords(waitingFor, stillNeeded)}.`;
 }
 
 /** Whether this person's rejection or withdrawal has reached the agent, or none. */

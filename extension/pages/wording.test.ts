@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { samplePayload } from "./sample-request.ts";
-import { groupAmount, inFours, listWords, reasonClause, sentenceOf } from "./wording.ts";
+import { askedWords, groupAmount, inFours, listWords, reasonClause, sentenceOf } from "./wording.ts";
 
 test("an amount is grouped for reading and never rounded", () => {
   expect(groupAmount("250000.00")).toBe("250,000.00");
@@ -28,4 +28,11 @@ test("lists and reasons read as sentences", () => {
   expect(reasonClause("wrong-destination")).toBe("wrong destination");
   expect(reasonClause("not-expected")).toBe("did not expect this request");
   expect(reasonClause(null)).toBe("no reason given");
+});
+
+test("where it takes everybody, all are named as needed; where some will do, any of them", () => {
+  expect(askedWords(["you", "bob", "dave"], 2)).toBe("you, bob or dave");
+  expect(askedWords(["bob", "dave"], 2)).toBe("bob and dave");
+  expect(askedWords(["bob", "dave"], 1)).toBe("bob or dave");
+  expect(askedWords(["bob"], 1)).toBe("bob");
 });

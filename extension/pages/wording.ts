@@ -100,3 +100,8 @@ export function listWords(words: readonly string[], conjunction = "and"): string
   if (words.length < 2) return words.join("");
   return `${words.slice(0, -1).join(", ")} ${conjunction} ${words.at(-1) ?? ""}`;
 }
+
+/** Whom so many approvals come from: `a and b` where it takes all of them, `a, b or c` where some will do. */
+export function askedWords(people: readonly string[], needed: number): string {
+  return listWords(people, needed < people.length ? "or" : "and");
+}
