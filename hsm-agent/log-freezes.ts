@@ -1,19 +1,14 @@
 /**
- * What a log and its acts say is frozen: each freeze that nobody lifted since. Held against the record, a freeze that was taken out of it
- * shows. README.md of protocol/, "Log". Pure.
+ * What a log and its acts say is frozen. Held against the record, a freeze that was taken out of it shows. README.md of protocol/, "Log".
+ * Pure.
  */
 import type { Applied } from "../protocol/charter.ts";
 import type { Entry } from "../protocol/log-entry.ts";
 
-/** One freeze: the vault or everything, and who set it, the operator where `by` is null. */
-export interface Freezing {
-  readonly vault: string | null;
-  readonly by: string | null;
-}
-
 export class LogFreezes {
   readonly #acts: readonly Applied[];
-  readonly #standing = new Map<string, Freezing>();
+  /** Vaults, null for everything: whoever set a freeze, an UNFREEZE lifts it. */
+  readonly #frozen = new Set<string | null>();
 
   /** `acts`: all of them, verified. */
   constructor(acts: readonly Applied[]) {
@@ -22,20 +17,17 @@ export class LogFreezes {
 
   /** The next entry. */
   take(entry: Entry): void {
-    if (entry.kind === "freeze") this.#standing.set(nameOf(entry), { vault: entry.vault, by: entry.by });
+    if (entry.kind === "freeze") this.#frozen.add(entry.vault);
     const request = entry.kind === "act" ? this.#acts[entry.n - 1]?.request : undefined;
     if (request?.verb !== "UNFREEZE") return;
-    const { vault } = request.change;
-    for (const [name, one] of this.#standing) if (vault === null || one.vault === vault) this.#standing.delete(name);
+    if (request.change.vault === null) this.#frozen.clear();
+    else this.#frozen.delete(request.change.vault);
   }
 
-  /** One that stands and is not among these. */
-  missing(kept: readonly Freezing[]): Freezing | undefined {
-    const names = new Set(kept.map(nameOf));
-    return [...this.#standing].find(([name]) => !names.has(name))?.[1];
+  /** One that is not among those that the record holds, null for everything; undefined for none. */
+  missing(held: readonly { readonly vault: string | null }[]): string | null | undefined {
+    const kept = new Set(held.map(({ vault }) => vault));
+    // Where everything is frozen there is no vault that is not.
+    return kept.has(null) ? undefined : [...this.#frozen].find((vault) => !kept.has(vault));
   }
-}
-
-function nameOf({ vault, by }: Freezing): string {
-  return JSON.stringify([vault, by]);
 }

@@ -1,7 +1,8 @@
 /**
  * Verifies a whole log: every entry, every stored hash, the root against the newest checkpoint that the HSM signed, what must hold
- * between entries (log-rules.ts), and that the record holds each freeze that stands (log-freezes.ts). README.md of protocol/, "Log". Any source that gives pages will do: a running agent, or a copy.
- * Memory does not grow with the log: hashes of whole subtrees, one a level, and the requests that are open.
+ * between entries (log-rules.ts), and that what it tells of as frozen is (log-freezes.ts). README.md of protocol/, "Log". Any source that
+ * gives pages will do: a running agent, or a copy. Memory does not grow with the log: hashes of whole subtrees, one a level, the requests
+ * that are open, and what is frozen.
  */
 import * as v from "valibot";
 import { type Applied, applyAct } from "../protocol/charter.ts";
@@ -24,7 +25,7 @@ export const LogHeadSchema = v.strictObject({
   acts: v.array(v.string()),
   checkpoint: v.nullable(v.string()),
   /** What is frozen. */
-  freezes: v.array(v.strictObject({ vault: v.nullable(v.string()), by: v.nullable(v.string()) })),
+  freezes: v.array(v.strictObject({ vault: v.nullable(v.string()) })),
   /** Entries at that moment: what comes later is not looked at, since the acts and freezes are of then. */
   size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
 });
@@ -63,7 +64,7 @@ export function sourceOf(journal: Journal): LogSource {
 export function readHead(journal: Journal): LogHead {
   const founder = v.parse(PublicJwkSchema, JSON.parse(journal.requireMeta("founder")));
   const checkpoint = lastCheckpoint(journal)?.note ?? null;
-  const freezes = journal.freezes().map(({ vault, by }) => ({ vault, by }));
+  const freezes = journal.freezes().map(({ vault }) => ({ vault }));
   return { founder, acts: journal.acts(), checkpoint, freezes, size: journal.logSize() };
 }
 
@@ -119,9 +120,7 @@ export async function verifyLog(
   if (rules.acts !== acts.length) throw broken(`act ${rules.acts + 1} is not in it`);
   const missing = frozen.missing(freezes);
   if (missing !== undefined)
-    throw broken(
-      `it tells of a freeze of ${missing.vault ?? "everything"} that nobody lifted, and the record has none`,
-    );
+    throw broken(`it tells of a freeze of ${missing ?? "everything"} that nobody lifted, and the record has none`);
   return {
     founder: fingerprint(thumbprint(founder)),
     by: fingerprint(by),
