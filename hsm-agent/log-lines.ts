@@ -5,8 +5,8 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 
 const MINUTE = 60_000;
-/** More than a person reads. All texts are the agent's own, a few dozen. */
-const A_MINUTE = 100;
+/** More than a person reads, and less than fills a disk in a week. All texts are the agent's own, a few dozen. */
+const A_MINUTE = 1_000;
 
 /** `minute`: milliseconds; tests give their own. */
 export function openLog(to: DestinationStream, minute = MINUTE): Logger {
