@@ -59,7 +59,10 @@ export class Browsing implements Setting {
       await stage.settled(stage.ada);
       await stage.enact({ verb: "UNFREEZE", change: { vault: null } });
       const page = await alice.visit("help.html");
-      return new Browsing({ stage, alice, prompts, page, asked: await stage.propose() });
+      const browsing = new Browsing({ stage, alice, prompts, page, asked: await stage.propose() });
+      // The last that is honest: arriving later, it would be taken for what an attack has changed.
+      while ((await browsing.#requestOf(browsing.asked.id)) === undefined) await pause();
+      return browsing;
     } catch (error) {
       await alice?.close();
       await stage.end();
@@ -121,11 +124,12 @@ export class Browsing implements Setting {
   /** Resolves once she has the last receipt of a request. */
   async settled(id: string): Promise<void> {
     const { state } = await this.stage.show(id);
-    for (;;) {
-      const rows = (await storedIn(this.page, "requests")) as { id: string; receipt: { state: string } | null }[];
-      if (rows.find((row) => row.id === id)?.receipt?.state === state) return;
-      await pause();
-    }
+    while ((await this.#requestOf(id))?.receipt?.state !== state) await pause();
+  }
+
+  async #requestOf(id: string): Promise<{ receipt: { state: string } | null } | undefined> {
+    const rows = (await storedIn(this.page, "requests")) as { id: string; receipt: { state: string } | null }[];
+    return rows.find((row) => row.id === id);
   }
 
   /** The code of the notice that `work` has left in her records, or NOTHING. */
